@@ -114,10 +114,7 @@ class Cluster:
 
     def assert_running(self) -> None:
         """AssertionError with the last lines of a part that has ended, though no test ended it."""
-        self.plane.assert_running()
-        for part, process in self.processes.items():
-            if process.poll() is not None:
-                raise AssertionError(f"{part} ended with {process.returncode}: {self._last_words(part)}")
+        self.plane.assert_running(self.processes)
 
     def kill(self, part: str, number: signal.Signals = signal.SIGKILL) -> None:
         """Ends a part at once; it is not started again."""
@@ -151,11 +148,10 @@ class Cluster:
         while not holds():
             ended = self.processes[part].poll() is not None
             if ended or time.monotonic() > end:
-                raise AssertionError(f"{part} {'ended' if ended else 'is not ready in time'}: {self._last_words(part)}")
+                raise AssertionError(
+                    f"{part} {'ended' if ended else 'is not ready in time'}: {self.plane.last_words(part)}"
+                )
             time.sleep(0.05)
-
-    def _last_words(self, part: str) -> str:
-        return (self.directory / f"{part}.log").read_text(errors="replace")[-2000:]
 
     def _run(self, part: str, *command: str) -> None:
         with (self.directory / f"{part}.log").open("ab") as log:

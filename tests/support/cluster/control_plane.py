@@ -14,6 +14,7 @@ import socket
 import ssl
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -185,9 +186,9 @@ class ControlPlane:
         finally:
             connection.close()
 
-    def assert_running(self) -> None:
-        """AssertionError with the exit code and the last lines of a part that has ended."""
-        for name, process in self.processes.items():
+    def assert_running(self, more: Mapping[str, subprocess.Popen[bytes]] | None = None) -> None:
+        """AssertionError with the exit code and the last lines of a part that has ended. `more`: other parts with logs here."""
+        for name, process in {**self.processes, **(more or {})}.items():
             if process.poll() is not None:
                 raise AssertionError(f"{name} ended with {process.returncode}: {self.last_words(name)}")
 
