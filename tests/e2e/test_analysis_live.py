@@ -21,6 +21,7 @@ def demo(monitor: str, *, check: bool = True) -> tuple[str, dict[str, Any]]:
     done = run(
         [str(BIN / "serinus"), "demo", "--analysis", "--once", "--port", "0", "--prometheus", monitor], check=check
     )
+    assert done.stderr == "", "it ends in order, and removes its files"
     return done.stdout, json.loads(done.stdout.splitlines()[-1])
 
 

@@ -221,7 +221,8 @@ async def watched(
     settings: DemoSettings, client: Client, open_screen: Callable[[], Screen], program: str | None
 ) -> bool:
     """The whole demo with this Prometheus, or without one. CannotRun if it does not start."""
-    directory = settings.kubeconfig.parent / "prometheus"
+    # Beside the instance's directory, in which `down` accepts no other program's files.
+    directory = settings.kubeconfig.parents[1] / "prometheus"
     targets = Targets(client, NAMESPACE, f"app={NAME}", directory / "targets.json")
     try:
         async with AsyncExitStack() as parts:
