@@ -6,6 +6,7 @@ changes nothing of the machine. The index is checked by Debian's keys, each file
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
@@ -41,7 +42,7 @@ def pins(architecture: str) -> list[Pin]:
 
 
 class Apt:
-    """Apt with a state of its own for one architecture."""
+    """Apt with a state of its own for one architecture, which no other build uses as long as this object lives."""
 
     def __init__(self, architecture: str) -> None:
         for program in ("apt-get", "dpkg-deb"):
@@ -52,6 +53,8 @@ class Apt:
         self._state = CACHE / f"apt-{architecture}"
         for folder in ("lists/partial", "archives/partial"):
             (self._state / folder).mkdir(parents=True, exist_ok=True)
+        self._held = (self._state / "lock").open("w")
+        fcntl.flock(self._held, fcntl.LOCK_EX)
         (self._state / "status").touch()
         (self._state / "sources.list").write_text(
             f"deb [signed-by={KEYS}] {MIRROR} {SUITE} main\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -41,18 +42,21 @@ class Image:
         return subprocess.run(whole, capture_output=True, text=True, check=False, timeout=120)
 
 
-def tools() -> Path:
-    """The Python with the tools of a release. Raises NoImage where an image cannot be built."""
+def tools(repository: Path = REPOSITORY) -> Path:
+    """The Python with the tools of a release, installed once by all processes of a run. NoImage: an image cannot be built."""
     if os.geteuid() != 0:
         raise NoImage("building and running an image needs root")
     for program in ("buildah", "apt-get", "dpkg-deb", "unshare", "make", "python3.11"):
         if shutil.which(program) is None:
             raise NoImage(f"{program} is not installed")
     stamp = ".venv/.installed-release"
-    done = subprocess.run(["make", "-C", str(REPOSITORY), stamp], capture_output=True, text=True, check=False)
+    with (repository / ".venv" / "release.lock").open("w") as held:
+        # Each `make` empties the folder first: a second one would take the tools from a process that uses them.
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = subprocess.run(["make", "-C", str(repository), stamp], capture_output=True, text=True, check=False)
     if done.returncode:
         raise NoImage(f"the tools of a release cannot be installed: {done.stderr.strip()[-300:]}")
-    return REPOSITORY / ".venv" / "release" / "bin" / "python"
+    return repository / ".venv" / "release" / "bin" / "python"
 
 
 def built(checkout: Path, dist: Path, *flags: str) -> Path:
