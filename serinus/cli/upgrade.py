@@ -61,6 +61,8 @@ def _flags(call: Call) -> str:
 async def _report(connection: Connection, home: str, scope: str, instance_id: str) -> Report:
     from contextlib import AsyncExitStack
 
+    from msgspec.structs import replace
+
     from serinus.cli.upgrade_report import examined
     from serinus.controller.istio_cluster import IstioCluster
     from serinus.kube.client import Client
@@ -75,7 +77,12 @@ async def _report(connection: Connection, home: str, scope: str, instance_id: st
             return handler
 
         divided = IstioCluster(connected(connection), home, connected)
-        return await examined(Client(divided, user_agent="serinus-upgrade"), SystemClock(), home, scope, instance_id)
+        client = Client(divided, user_agent="serinus-upgrade")
+        report = await examined(client, SystemClock(), home, scope, instance_id)
+    if not divided.doubt:
+        return report
+    told = f"whether Istio's objects are in another cluster: {divided.doubt}"
+    return replace(report, safe=False, unknown=(*report.unknown, told))
 
 
 COMMAND = Command(

@@ -31,6 +31,8 @@ class IstioCluster:
         self._own, self._namespace, self._connect = own, namespace, connect
         self._chosen: tuple[str, Handler] | None = None
         self._choosing = asyncio.Lock()
+        self.doubt = ""
+        """Why a Secret may name another cluster, as a sentence; "" if it was read, or no request was about Istio."""
 
     def __call__(self, request: Request) -> Awaitable[Response]:
         return self._of_istio(request) if is_about_istio(request.path) else self._own(request)
@@ -66,6 +68,7 @@ class IstioCluster:
         try:
             found = await Client(self._own).list(SECRETS, self._namespace, type=dict, labels=LABELS)
         except Forbidden as error:
+            self.doubt = f"Secrets of namespace {self._namespace} cannot be listed: {error.message}"
             log.warning("the cluster for Istio's objects is this one: Secrets cannot be listed: %s", error.message)
             return "", self._own
         try:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +11,6 @@ from serinus.api.names import NOTIFICATION_NAMESPACES
 from serinus.api.resources import LEASES, NAMESPACES, SECRETS
 from serinus.api.values.times import format_time
 from serinus.cli.cluster.leaders import leaders
-from serinus.kube.errors import ApiError
 from tests.support.cli.cli_cluster import Space, rollout
 
 NGINX: dict[str, Any] = {
@@ -73,34 +69,6 @@ def test_a_router_that_is_not_there_is_named_in_place_of_its_objects(space: Spac
     out = space.run("doctor").out
     assert "this version of Serinus has no such router" in out
     assert "✖ Rollout web, trafficRouting.plugins.a/b" in out
-
-
-def test_istios_objects_are_looked_up_in_the_cluster_of_the_labelled_secret(space: Space) -> None:
-    """The Secret is in the controller's namespace. Its kubeconfig leads to this very API server."""
-    labels, home = {"istio.argoproj.io/primary-cluster": "true"}, "argo-rollouts"
-    server = space.cluster.client.connection.server
-    client = space.cluster.client
-    with suppress(ApiError):
-        client.create(NAMESPACES, "", {"metadata": {"name": home}})
-    config = {
-        "current-context": "m",
-        "contexts": [{"name": "m", "context": {"cluster": "m"}}],
-        "clusters": [{"name": "m", "cluster": {"server": server}}],
-    }
-    data = {"mesh": base64.b64encode(json.dumps(config).encode()).decode()}
-    routing = {"istio": {"virtualService": {"name": "front"}}}
-    client.create(SECRETS, home, {"metadata": {"name": "mesh", "labels": labels}, "data": data})
-    try:
-        assert "Secret" not in space.run("doctor").out, "no Rollout of the namespace uses Istio"
-        space.put(rollout(spec={"strategy": {"canary": {"trafficRouting": routing}}}))
-        assert f"✔ Secret {home}/mesh: Istio's objects of web are in the cluster {server}" in space.run("doctor").out
-        client.patch(SECRETS, home, "mesh", {"data": {"mesh": "!"}})
-        assert (
-            f"✖ Secret {home}/mesh: no cluster for Istio's objects: Secret {home}/mesh: data.mesh is no base64\n"
-            "  Correct the Secret. Until then no traffic of web is divided."
-        ) in space.run("doctor").out
-    finally:
-        client.call("DELETE", SECRETS.path(home, "mesh"))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from serinus.cli.framework.errors import Problem
 from serinus.view.notification_events import REASONS, refusing, sendings
 
 if TYPE_CHECKING:
+    from serinus.cli.cluster.istio_cluster import Home
     from serinus.kube.errors import ApiError
 
 SHORT = "Say whether Rollouts can work here, and what to do where they cannot"
@@ -65,11 +66,11 @@ def examined(session: Session, now: float, flags: str = "") -> Iterator[Finding]
     for resource in ARGOPROJ:
         yield _tried(session, resource, flags)
     yield _tried(session, REPLICA_SETS, flags)
-    found, namespace = _controller(session, now, flags)
+    found, home = _controller(session, now, flags)
     yield found
-    yield from _routers(session, namespace)
-    yield from _providers(session, namespace)
-    yield from _notification_places(session, namespace, now)
+    yield from _routers(session, home)
+    yield from _providers(session, home.namespace)
+    yield from _notification_places(session, home.namespace, now)
     yield from _notifications(session, flags)
     yield from _steps(session)
 
@@ -139,8 +140,9 @@ def _install(flags: str) -> str:
     return f"serinus install | kubectl apply{flags} --server-side -f -"
 
 
-def _controller(session: Session, now: float, flags: str) -> tuple[Finding, str]:
+def _controller(session: Session, now: float, flags: str) -> tuple[Finding, Home]:
     """The finding, and the namespace of the controller; that of an installation if none leads."""
+    from serinus.cli.cluster.istio_cluster import Home
     from serinus.install.installation import NAME
     from serinus.kube.errors import ApiError
 
@@ -148,19 +150,19 @@ def _controller(session: Session, now: float, flags: str) -> tuple[Finding, str]
         leases = session.client.list(LEASES).get("items") or []
     except ApiError as error:
         fix = "Ask for the right to read Leases, to see who leads."
-        return Finding("controller", error.message or str(error), fix), NAME
+        return Finding("controller", error.message or str(error), fix), Home(NAME, known=False)
     leading = leaders(leases, now)
     if leading:
-        return Finding("controller", "; ".join(leader.told() for leader in leading)), leading[0].namespace
+        return Finding("controller", "; ".join(leader.told() for leader in leading)), Home(leading[0].namespace)
     gone = "nobody holds its Lease" if ours(leases) else "there is no Lease of one"
-    return Finding("controller", gone, f"Start one: {_install(flags)}, or serinus controller{flags}"), NAME
+    return Finding("controller", gone, f"Start one: {_install(flags)}, or serinus controller{flags}"), Home(NAME)
 
 
-def _routers(session: Session, controller: str) -> Iterator[Finding]:
-    """Whether the routing objects of the namespace's Rollouts exist. `controller`: the namespace of the controller."""
+def _routers(session: Session, home: Home) -> Iterator[Finding]:
+    """Whether the routing objects of the namespace's Rollouts exist. `home`: the namespace of the controller."""
     from serinus.cli.rollouts.doctor_routers import checked
 
-    yield from (Finding(*row) for row in checked(session, controller))
+    yield from (Finding(*row) for row in checked(session, home))
 
 
 def _providers(session: Session, controller: str) -> Iterator[Finding]:

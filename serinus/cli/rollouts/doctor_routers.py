@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -13,7 +13,7 @@ from serinus.api.names import ISTIO_GROUP
 from serinus.api.resources import BY_KIND, ROLLOUTS
 from serinus.api.rollout import Rollout
 from serinus.api.served_kind import Discovered, ServedKind, discovery, kind_name, located, unserved
-from serinus.cli.cluster.istio_cluster import IstioCluster, istio_cluster
+from serinus.cli.cluster.istio_cluster import Home, IstioCluster, istio_cluster
 from serinus.kube.errors import ApiError, NotFound
 from serinus.routing import registry
 from serinus.routing.istio_cluster import is_about_istio
@@ -24,13 +24,20 @@ if TYPE_CHECKING:
     from serinus.kube.sync import SyncClient
 
 Json = dict[str, Any]
-Row = tuple[str, str, str]
-"""(object, finding, fix; "" without a problem)."""
 ISTIO = {kind.key for kind in registry.kinds().values() if kind.group == ISTIO_GROUP}
 
 
-def checked(session: Session, controller: str) -> Iterator[Row]:
-    """Nothing if the user may not read Rollouts: another check reports that. `controller`: its namespace."""
+class Row(NamedTuple):
+    """`what`: the object. `fix`: what to do; "" without a problem. `warns`: a warning, Rollouts may work."""
+
+    what: str
+    found: str
+    fix: str = ""
+    warns: bool = False
+
+
+def checked(session: Session, home: Home) -> Iterator[Row]:
+    """Nothing if the user may not read Rollouts: another check reports that. `home`: the controller's namespace."""
     try:
         rollouts = session.client.list(ROLLOUTS, session.namespace).get("items") or []
     except ApiError:
@@ -40,53 +47,81 @@ def checked(session: Session, controller: str) -> Iterator[Row]:
         with suppress(msgspec.ValidationError):  # `lint` and the Rollout's status report the error
             readable.append(converted(rollout, Rollout))
     with_istio = [r.metadata.name for r in readable if any(ref.kind in ISTIO for ref in registry.references(r))]
-    mesh = istio_cluster(session, controller) if with_istio else IstioCluster(session.client)
-    if mesh.source:
-        yield from _other_clusters(mesh, with_istio)
+    mesh = istio_cluster(session, home) if with_istio else IstioCluster(session.client)
+    yield from _istio(mesh, ", ".join(with_istio))
     objects = _Objects(session, mesh.client)
     for rollout in readable:
-        yield from _of_rollout(rollout, objects)
+        yield from _of_rollout(rollout, objects, mesh)
 
 
-def _other_clusters(mesh: IstioCluster, rollouts: list[str]) -> Iterator[Row]:
-    """The Secret that names another cluster for Istio's objects."""
+def _istio(mesh: IstioCluster, rollouts: str) -> Iterator[Row]:
+    """The Secret that names another cluster for Istio's objects, or why one may do so."""
     if mesh.problem:
-        yield (
-            mesh.source,
-            mesh.problem,
-            f"Correct the Secret. Until then no traffic of {', '.join(rollouts)} is divided.",
-        )
-    else:
+        fix = f"Correct the Secret. Until then no traffic of {rollouts} is divided."
+        yield Row(mesh.source, mesh.problem, fix)
+    elif mesh.source:
         server = mesh.client.connection.server
-        yield mesh.source, f"Istio's objects of {', '.join(rollouts)} are in the cluster {server}", ""
+        yield Row(mesh.source, f"Istio's objects of {rollouts} are in the cluster {server}")
+    elif mesh.doubt:
+        fix = "Ask for this right, or read the status of the Rollouts: the controller knows the cluster."
+        yield Row(f"Istio's objects of {rollouts}", f"looked up in {mesh.named}; {mesh.doubt}", fix, warns=True)
 
 
-def _of_rollout(rollout: Rollout, objects: _Objects) -> Iterator[Row]:
+def _of_rollout(rollout: Rollout, objects: _Objects, mesh: IstioCluster) -> Iterator[Row]:
     """A router that this version does not support comes first, without a lookup of its objects."""
     named, canary = f"Rollout {rollout.metadata.name}", rollout.spec.strategy.canary
     for name in registry.without_router(canary.traffic_routing if canary else None):
         fix = f"This version has {registry.known()}. The controller leaves the Rollout as it is."
-        yield f"{named}, trafficRouting.{name}", "this version of Serinus has no such router", fix
+        yield Row(f"{named}, trafficRouting.{name}", "this version of Serinus has no such router", fix)
     for finding in registry.unreadable(rollout.spec):
-        yield f"{named}, {finding.path}", finding.message, "Correct the field: serinus lint names its line."
+        yield Row(f"{named}, {finding.path}", finding.message, "Correct the field: serinus lint names its line.")
     told: set[str] = set()
     for ref in registry.references(rollout):
         where, name = located(ref.name, rollout.metadata.namespace)
-        if ref.made or (name == ANY and ref.kind in told):
+        in_mesh = ref.kind in ISTIO
+        if ref.made or ref.kind in told or (in_mesh and mesh.problem):
             continue
-        kind, found = kind_name(ref.kind), objects.exists(ref.kind, where, name)
+        kind = kind_name(ref.kind)
         what = f"{named}, {kind} {ref.name}" if name != ANY else f"{named}, {kind} by labels"
+        try:
+            found = objects.exists(ref.kind, where, name)
+        except ApiError as error:
+            told |= {ref.kind} if error.code != 403 else set()
+            yield _unread(what, error, f"{kind} objects in namespace {where}", mesh if in_mesh else None)
+            continue
+        there = f" in {mesh.named}" if in_mesh and mesh.asked else ""
         if found is None:
-            if ref.kind not in told:
-                problem, _, fix = unserved(registry.kinds()[ref.kind], objects.others(ref.kind)).partition(": ")
-                yield what, problem, f"{fix[:1].upper()}{fix[1:]}."
             told.add(ref.kind)
-        elif isinstance(found, str):
-            yield what, found, f"Ask for the right to read {kind} objects in namespace {where}."
+            problem, _, fix = unserved(registry.kinds()[ref.kind], objects.others(ref.kind)).partition(": ")
+            yield _lacking(what, problem, there, f"{fix[:1].upper()}{fix[1:]}.", mesh)
         elif found:
-            yield what, "is there", ""
+            yield Row(what, f"is there{there}")
         else:
-            yield what, "is missing", f"Create the {kind} {ref.name}: no traffic can be divided without it."
+            fix = f"Create the {kind} {ref.name}{there}: no traffic can be divided without it."
+            yield _lacking(what, "is missing", there, fix, mesh)
+
+
+def _lacking(what: str, problem: str, there: str, fix: str, mesh: IstioCluster) -> Row:
+    """`there`: the cluster that the command reads, if there may be another one."""
+    if there and mesh.doubt:
+        return Row(
+            what, f"{problem}{there}", "Read the status of the Rollout: the controller may ask another cluster.", True
+        )
+    return Row(what, f"{problem}{there}", fix)
+
+
+def _unread(what: str, error: ApiError, which: str, mesh: IstioCluster | None) -> Row:
+    """`which`: the objects that cannot be read. `mesh`: their cluster, for Istio's objects."""
+    refused = error.code in (401, 403)
+    if mesh is not None and mesh.source:
+        fix = (
+            f"Grant the user of {mesh.source} the right to read {which}."
+            if refused
+            else "Open the way to this cluster."
+        )
+        return Row(what, f"cannot be read in {mesh.named}: {error.message or error}", fix)
+    fix = f"Ask for the right to read {which}." if refused else "Try again when the API server answers."
+    return Row(what, error.message or str(error), fix)
 
 
 class _Objects:
@@ -97,8 +132,8 @@ class _Objects:
         self._own, self._mesh = session.client, mesh
         self._found: dict[str, Discovered] = {}
 
-    def exists(self, kind: str, namespace: str, name: str) -> bool | str | None:
-        """None if the kind is not served; a sentence if the user may not read the object."""
+    def exists(self, kind: str, namespace: str, name: str) -> bool | None:
+        """None if the kind is not served. ApiError if the API server does not answer, or refuses."""
         resource = self._discovered(kind).resource
         if resource is None or name == ANY:
             return None if resource is None else True
@@ -106,8 +141,6 @@ class _Objects:
             self._client(resource.group).get(resource, namespace, name)
         except NotFound:
             return False
-        except ApiError as error:
-            return error.message or str(error)
         return True
 
     def _client(self, group: str) -> SyncClient:
@@ -135,5 +168,5 @@ class _Objects:
     def _answer(self, path: str) -> Json | None:
         try:
             return (self._mesh if is_about_istio(path) else self._own).call("GET", path)
-        except ApiError:
+        except NotFound:
             return None

@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from serinus.api.decoding.reading import converted
 from serinus.api.messages.visible import visible_json
@@ -36,8 +37,10 @@ Json = dict[str, Any]
 def run(call: Call) -> int:
     session, name = open_session(call), call.args[0]
     rollout = found(session.get, name)
+    clients = Clients(session, time.time())
     try:
-        answer = explain(seen(session, rollout, time.time()))
+        answer = explain(seen(session, rollout, time.time(), clients))
+        answer = replace(answer, asked=clients.mesh.asked if clients.mesh else "")
     except ApiError as refused:
         sys.stderr.write(f"This is what the status alone tells: {refused.message}\n")
         answer = glance(converted(rollout, Rollout))
@@ -65,6 +68,7 @@ def told(name: str, why: Why, now: float) -> str:
     word = "Decided:" if any(metric.phase in BAD for metric in why.metrics) else "Measured:"
     lines += [f"{word if i == 0 else '':10} {words(metric)}" for i, metric in enumerate(why.metrics)]
     lines += [f"{'Seen:' if i == 0 else '':10} {line}" for i, line in enumerate(why.observed)]
+    lines += [f"Asked:     {why.asked}"] if why.asked else []
     lines += [f"{'Too short:' if i == 0 else '':10} {line}" for i, line in enumerate(why.short_steps)]
     if why.pending:
         lines.append("About to be done, if a controller works here:")
@@ -84,25 +88,26 @@ def _lines(reason: Reason, now: float) -> list[str]:
     return lines
 
 
-def seen(session: Session, rollout: Json, now: float) -> Snapshot:
-    """The objects of this Rollout as a controller's cache would hold them. ApiError (403) if they are not readable."""
-
-    clients = Clients(session, now)
+def seen(session: Session, rollout: Json, now: float, clients: Clients | None = None) -> Snapshot:
+    """The objects of this Rollout as a controller's cache would hold them. ApiError if they are not readable."""
+    clients = clients or Clients(session, now)
 
     def answer(ask: Read) -> list[Json]:
         resource, space = resource_of(ask), ask.namespace or session.namespace
         if resource is None and not ask.path:
             return []
+        group = ask.path.split("/")[2] if resource is None else resource.group
+        client = clients.of(group)
         try:
             if ask.path or resource is None:
-                return [clients.of(ask.path.split("/")[2]).call("GET", ask.path)]
+                return [client.call("GET", ask.path)]
             if ask.name:
-                return [clients.of(resource.group).get(resource, space, ask.name)]
-            return (
-                clients.of(resource.group).list(resource, space, labels=ask.labels, fields=ask.fields).get("items")
-                or []
-            )
+                return [client.get(resource, space, ask.name)]
+            return client.list(resource, space, labels=ask.labels, fields=ask.fields).get("items") or []
         except ApiError as error:
+            what = f"{resource.kind} {ask.name}" if resource else f"API group {group}"
+            if doubtful := clients.unknown(group, what, error):
+                raise doubtful from error
             if error.code == 404 or (error.code == 403 and not ask.needed):
                 return []
             if error.code == 403 or resource is None:

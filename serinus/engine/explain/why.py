@@ -74,6 +74,8 @@ class Why(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """Of the new version, then of the stable one. A trouble that a usual pod start has for a moment is none."""
     unread: str = ""
     """Why the reader did not read some objects, as a sentence: the reasons are then those of the status."""
+    asked: str = ""
+    """The cluster of the objects that may be in another one, as a sentence; "" for the Rollout's own."""
 
 
 def explain(snapshot: Snapshot) -> Why:
