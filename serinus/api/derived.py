@@ -26,16 +26,16 @@ def once(spec: RolloutSpec, question: Hashable, answer: Callable[[], T]) -> T:
 def latest(spec: RolloutSpec, question: Hashable, of: Hashable, answer: Callable[[], T]) -> T:
     """As `once`, for a value that also depends on `of`: only the value for the last one is kept."""
     known: dict[Hashable, Any] = spec.__dict__  # pyright: ignore[reportAssignmentType] no cast(): it is a call
-    found = known.get(question)
-    if found is None or found[0] != of:
-        found = known[question] = (of, answer())
-    return found[1]
+    entry = known.get(question)
+    if entry is None or entry[0] != of:
+        entry = known[question] = (of, answer())
+    return entry[1]
 
 
-def seen(spec: RolloutSpec, question: Hashable, of: tuple[object, ...], answer: Callable[[], T]) -> T:
+def latest_by_identity(spec: RolloutSpec, question: Hashable, of: tuple[object, ...], answer: Callable[[], T]) -> T:
     """As `latest`, for a value that depends on immutable objects. They are compared by identity."""
     known: dict[Hashable, Any] = spec.__dict__  # pyright: ignore[reportAssignmentType] no cast(): it is a call
-    found = known.get(question)
-    if found is None or len(found[0]) != len(of) or not all(map(is_, found[0], of)):
-        found = known[question] = (of, answer())
-    return found[1]
+    entry = known.get(question)
+    if entry is None or len(entry[0]) != len(of) or not all(map(is_, entry[0], of)):
+        entry = known[question] = (of, answer())
+    return entry[1]

@@ -80,10 +80,10 @@ class Experiment(msgspec.Struct, omit_defaults=True):
 
 def service_ports(template: ExperimentTemplate) -> list[Json]:
     """All ports of the template's containers, in the form of its Service."""
-    found: list[Json] = []
+    ports: list[Json] = []
     for container in (template.template.get("spec") or {}).get("containers") or []:
         for port in container.get("ports") or []:
             number, protocol = port["containerPort"], port.get("protocol", "TCP")
             name = f"{protocol.lower()}-{number}"
-            found.append({"name": name, "port": number, "targetPort": number, "protocol": protocol})
-    return found
+            ports.append({"name": name, "port": number, "targetPort": number, "protocol": protocol})
+    return ports

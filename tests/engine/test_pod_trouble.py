@@ -29,7 +29,7 @@ def said(kind: Kind, count: int = 1) -> Trouble | None:
     pods = [pod(f"web-{i}", kind.status) for i in range(count)] if kind.status else []
     told = [event for i in range(count) for event in events(f"web-{i}", kind)]
     conditions = msgspec.convert(kind.conditions, list[Condition])
-    return trouble(pods, NOW, wanted=count, existing=len(pods), conditions=conditions, events=told)
+    return trouble(pods, NOW, desired=count, existing=len(pods), conditions=conditions, events=told)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -61,14 +61,14 @@ def test_a_pod_that_has_just_been_made_has_no_trouble(status: Json) -> None:
 def test_of_different_troubles_the_commonest_is_named_with_its_count() -> None:
     config = waiting("CreateContainerConfigError", 'configmap "shop" not found')
     pods = [pod("a", crashed(1, "Error")), pod("b", config), pod("c", config)]
-    found = trouble(pods, NOW, wanted=4, existing=4)
+    found = trouble(pods, NOW, desired=4, existing=4)
     assert found is not None
     assert found.sentence == '2 of 4 pods: CreateContainerConfigError: container web: configmap "shop" not found'
 
 
 def test_what_may_end_by_itself_hides_nothing() -> None:
     pods = [pod("a", unready()), pod("b", starting()), pod("c", unready()), pod("d", crashed(1, "Error"))]
-    found = trouble(pods, NOW, wanted=4, existing=4)
+    found = trouble(pods, NOW, desired=4, existing=4)
     assert found is not None
     assert found.code == "CrashLoopBackOff"
 
@@ -127,10 +127,10 @@ def test_an_exit_of_long_ago_is_not_why_a_container_is_not_ready_now() -> None:
 
 def test_a_quota_counts_the_pods_that_are_missing() -> None:
     conditions = msgspec.convert(KINDS["quota"].conditions, list[Condition])
-    found = trouble([], NOW, wanted=5, existing=3, conditions=conditions)
+    found = trouble([], NOW, desired=5, existing=3, conditions=conditions)
     assert found is not None
     assert found.sentence.startswith("2 of 5 pods: FailedCreate: ")
-    assert trouble([], NOW, wanted=5, existing=5, conditions=conditions) is None
+    assert trouble([], NOW, desired=5, existing=5, conditions=conditions) is None
 
 
 def test_a_pod_that_stays_although_its_time_is_over_names_its_finalizers() -> None:

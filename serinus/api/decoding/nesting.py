@@ -56,16 +56,16 @@ def without_deep(text: bytes, most: int = DEEPEST) -> bytes:
 
     It allows reading at least the identity of an object that no decoder can read.
     """
-    kept: list[bytes] = []
+    parts: list[bytes] = []
     depth = at = 0
     for match in _STRING_OR_BRACKET.finditer(text):
         if match[0] in (b"{", b"["):
             depth += 1
             if depth == most + 1:
-                kept.append(text[at : match.start()])
+                parts.append(text[at : match.start()])
         elif match[0] in (b"}", b"]"):
             depth -= 1
             if depth == most:
-                kept.append(CUT)
+                parts.append(CUT)
                 at = match.end()
-    return b"".join((*kept, text[at:])) if depth <= most else CUT
+    return b"".join((*parts, text[at:])) if depth <= most else CUT

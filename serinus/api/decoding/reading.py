@@ -42,9 +42,9 @@ class Reader(Generic[T]):
             return self._strict.decode(text), ""
         except msgspec.ValidationError:
             left_out: list[str] = []
-            found = _converted(msgspec.json.decode(text), self._kind, own=self._own, left_out=left_out)
+            obj = _converted(msgspec.json.decode(text), self._kind, own=self._own, left_out=left_out)
             more = f" and {len(left_out) - SHOWN} more" if len(left_out) > SHOWN else ""
-            return found, "; ".join(left_out[:SHOWN]) + more
+            return obj, "; ".join(left_out[:SHOWN]) + more
 
 
 def _numbers_of_go(value: Any) -> Any:
@@ -123,7 +123,7 @@ def _fitting(value: Any, info: inspect.Type, path: str, omit: Omit | None) -> An
 
 
 def _struct(value: dict[str, Any], info: inspect.StructType, path: str, omit: Omit | None) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for field in info.fields:
         name, at = field.encode_name, f"{path}.{field.encode_name}" if path else field.encode_name
         item = value.get(name)
@@ -132,12 +132,12 @@ def _struct(value: dict[str, Any], info: inspect.StructType, path: str, omit: Om
                 raise _Unfit(path, f"Object missing required field `{name}`")
             continue
         try:
-            found[name] = _fitting(item, field.type, at, omit)
+            fields[name] = _fitting(item, field.type, at, omit)
         except _Unfit as unfit:
             if field.required or omit is None:
                 raise
             omit(unfit.path, unfit.problem)
-    return found
+    return fields
 
 
 def _kept(add: Callable[[str], None], at: str, omit: Omit | None) -> None:

@@ -33,10 +33,10 @@ def verdict_words(measurement: Json) -> str:
 
 def evidence_shares(value: str) -> dict[str, float]:
     """The evidence for `harm` and for `safe` as a part of its limit, 1 at the verdict; {} for another value."""
-    found = _value(value)
-    if found is None or not (found.harm_limit and found.safe_limit):
+    parsed = _value(value)
+    if parsed is None or not (parsed.harm_limit and parsed.safe_limit):
         return {}
-    return {"harm": found.harm / found.harm_limit, "safe": found.safe / found.safe_limit}
+    return {"harm": parsed.harm / parsed.harm_limit, "safe": parsed.safe / parsed.safe_limit}
 
 
 def _value(text: str) -> _Value | None:

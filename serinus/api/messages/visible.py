@@ -15,8 +15,8 @@ class _Written(dict[int, int | str]):
 
     def __missing__(self, code: int) -> int | str:
         sign = chr(code)
-        self[code] = found = code if sign.isprintable() or sign in _KEPT else self.spelled(code)
-        return found
+        self[code] = spelling = code if sign.isprintable() or sign in _KEPT else self.spelled(code)
+        return spelling
 
     def spelled(self, code: int) -> str:
         if 0xDC80 <= code <= 0xDCFF:  # a byte of a command line or file name that is no UTF-8 (surrogateescape)

@@ -132,9 +132,9 @@ def _struct(fields: list[tuple[str, str, Writer, int]]) -> Writer:
         given = value or {}
         parts: list[str] = []
         for name, key, writer, vanishes in fields:
-            found = given.get(name)
-            if found or not vanishes or (vanishes == _ABSENT and found is not None):
-                parts.append(key + writer(found))
+            item = given.get(name)
+            if item or not vanishes or (vanishes == _ABSENT and item is not None):
+                parts.append(key + writer(item))
         return "{" + ",".join(parts) + "}"
 
     return write

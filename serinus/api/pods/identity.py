@@ -50,8 +50,8 @@ def step_hash(steps: Sequence[CanaryStep]) -> str:
     return "".join(_STEP_DIGITS[ord(digit) % 27] for digit in str(number))
 
 
-def same_template(live: Json, wanted: Json) -> bool:
-    """Whether a ReplicaSet's template `live` is the same revision as the template `wanted`.
+def same_template(live: Json, desired: Json) -> bool:
+    """Whether a ReplicaSet's template `live` is the same revision as the template `desired`.
 
     Both are compared by meaning, after the defaults of core/v1. Amounts count instead of texts, empty equals absent,
     and the deprecated `serviceAccount` is ignored. The comparison ignores the hash label of `live` and its
@@ -63,7 +63,7 @@ def same_template(live: Json, wanted: Json) -> bool:
         there = template_meaning(stripped(live))
     except (AttributeError, KeyError, TypeError):
         return False
-    return there == template_meaning(wanted)
+    return there == template_meaning(desired)
 
 
 def template_meaning(template: Json) -> bytes:
@@ -83,8 +83,8 @@ def stripped(live: Json) -> Json:
     metadata["labels"] = {key: value for key, value in (metadata.get("labels") or {}).items() if key != HASH}
     spec = dict(live.get("spec") or {})
     affinity = spec.pop("affinity", None)
-    if affinity and (kept := _without_injected(affinity)):
-        spec["affinity"] = kept
+    if affinity and (rest := _without_injected(affinity)):
+        spec["affinity"] = rest
     return {**live, "metadata": metadata, "spec": spec}
 
 
@@ -94,15 +94,15 @@ def _without_injected(affinity: Json) -> Json | None:
     required = "requiredDuringSchedulingIgnoredDuringExecution"
     preferred = "preferredDuringSchedulingIgnoredDuringExecution"
     terms = {key: list(against.get(key) or []) for key in (required, preferred)}
-    kept = {
+    remaining = {
         required: [term for term in terms[required] if not names_a_hash(term)],
         preferred: [w for w in terms[preferred] if not names_a_hash(w.get("podAffinityTerm") or {})],
     }
-    if kept == terms:
+    if remaining == terms:
         return affinity
-    left = {**against, **kept}
-    left = {key: found for key, found in left.items() if found}
-    return {key: found for key, found in {**affinity, "podAntiAffinity": left}.items() if found} or None
+    left = {**against, **remaining}
+    left = {key: value for key, value in left.items() if value}
+    return {key: value for key, value in {**affinity, "podAntiAffinity": left}.items() if value} or None
 
 
 def names_a_hash(term: Mapping[str, Any]) -> bool:

@@ -24,8 +24,8 @@ Own = dict[str, dict[str, str | None]]
 
 def injected(annotations: Mapping[str, str]) -> PodMetadata:
     """The labels and annotations that the ReplicaSet's template carries by its role, as recorded on the ReplicaSet."""
-    found = _read(annotations.get(EPHEMERAL_METADATA))
-    return PodMetadata(*({k: v for k, v in found[part].items() if v is not None} for part in PARTS))
+    values = _read(annotations.get(EPHEMERAL_METADATA))
+    return PodMetadata(*({k: v for k, v in values[part].items() if v is not None} for part in PARTS))
 
 
 def recorded(annotations: Mapping[str, str]) -> Own:
@@ -47,18 +47,18 @@ def own_values(annotations: Mapping[str, str], labels: Mapping[str, str]) -> Own
 
 
 def own_template(
-    template: Json, annotations: Mapping[str, str], labels: Mapping[str, str], wanted: Json | None = None
+    template: Json, annotations: Mapping[str, str], labels: Mapping[str, str], desired: Json | None = None
 ) -> Json:
     """A copy of the ReplicaSet's pod template with its own values in place of the injected ones.
 
-    `wanted`: the template for the comparison. It decides about injected annotations without a recorded own value: an
-    annotation with the same value in `wanted` stays.
+    `desired`: the template for the comparison. It decides about injected annotations without a recorded own value: an
+    annotation with the same value in `desired` stays.
     """
     own, known = own_values(annotations, labels), recorded(annotations)["annotations"]
     if not any(own.values()):
         return template
     meta: Json = dict(template.get("metadata") or {})
-    asked: Json = ((wanted or {}).get("metadata") or {}).get("annotations") or {}
+    asked: Json = ((desired or {}).get("metadata") or {}).get("annotations") or {}
     for key, value in (meta.get("annotations") or {}).items():
         if key in own["annotations"] and key not in known and asked.get(key) == value:
             own["annotations"][key] = value
@@ -74,12 +74,12 @@ def own_template(
 def _read(text: str | None) -> Own:
     """Labels and annotations in an annotation's JSON; empty if it cannot be read."""
     try:
-        found: Any = msgspec.json.decode(text) if text else None
+        parts: Any = msgspec.json.decode(text) if text else None
     except msgspec.DecodeError:
-        found = None
-    return {part: _texts(cast(Json, found).get(part)) if isinstance(found, dict) else {} for part in PARTS}
+        parts = None
+    return {part: _texts(cast(Json, parts).get(part)) if isinstance(parts, dict) else {} for part in PARTS}
 
 
-def _texts(found: Any) -> dict[str, str | None]:
-    values = cast(Json, found) if isinstance(found, dict) else {}
+def _texts(part: Any) -> dict[str, str | None]:
+    values = cast(Json, part) if isinstance(part, dict) else {}
     return {key: value for key, value in values.items() if value is None or isinstance(value, str)}

@@ -65,32 +65,32 @@ def trouble(
     pods: Iterable[Pod],
     now: float,
     *,
-    wanted: int = 0,
+    desired: int = 0,
     existing: int = 0,
     conditions: Sequence[Condition] = (),
     events: Sequence[PodEvent] = (),
 ) -> Trouble | None:
     """Why these pods, of one ReplicaSet or Job, are not all ready; None without a known cause.
 
-    `now`: seconds since the epoch. `wanted`, `existing`: desired and existing pods of the ReplicaSet, `conditions`: its
+    `now`: seconds since the epoch. `desired`, `existing`: desired and existing pods of the ReplicaSet, `conditions`: its
     own. `events`: Warnings about the pods, if known.
     """
-    found = [
+    troubles = [
         one for pod in sorted(pods, key=lambda p: p.metadata.name) if (one := _of_pod(pod, now, events)) is not None
     ]
-    missing = max(0, wanted - existing)
+    missing = max(0, desired - existing)
     refused = next((c for c in conditions if c.type == "ReplicaFailure" and c.status == "True"), None)
     if refused is not None and refused.reason == "FailedCreate" and missing:
         text = f"FailedCreate: {_cut(refused.message)}"
-        found += [_Found("FailedCreate", text, text)] * missing
-    if not found:
+        troubles += [_Found("FailedCreate", text, text)] * missing
+    if not troubles:
         return None
     counts: dict[str, int] = {}
-    for one in found:
+    for one in troubles:
         counts[one.same] = counts.get(one.same, 0) + 1
-    most = min(found, key=lambda one: (one.weak, -counts[one.same], one.code, one.same))
+    most = min(troubles, key=lambda one: (one.weak, -counts[one.same], one.code, one.same))
     count = counts[most.same]
-    total = max(wanted, len(found))
+    total = max(desired, len(troubles))
     share = f"{count} of {counted(total, 'pod')}: " if total > 1 else ""
     return Trouble(most.code, share + most.text, "" if most.weak else share + most.same)
 
@@ -115,26 +115,26 @@ def key(pod: Pod) -> tuple[tuple[str, str], ...]:
     """Changes when a trouble begins or ends, and not with each attempt."""
     if pod.ready() or pod.metadata.deletion_timestamp:
         return ()
-    found = [(pod.status.reason, "")] if pod.status.reason else []
+    states = [(pod.status.reason, "")] if pod.status.reason else []
     for one in (*pod.status.init_container_statuses, *pod.status.container_statuses):
         waiting, ended = one.state.waiting, one.last_state.terminated or one.state.terminated
         if waiting is not None and waiting.reason in PULLING:
-            found.append((one.name, "ImagePullBackOff"))
+            states.append((one.name, "ImagePullBackOff"))
         elif ended is not None and ended.exit_code and not one.ready:
             # The first crash and those after it have different words.
             again = "again" if one.restart_count or waiting is not None else "once"
-            found.append((one.name, f"{ended.reason} {ended.exit_code} {again}"))
+            states.append((one.name, f"{ended.reason} {ended.exit_code} {again}"))
         elif waiting is not None and waiting.reason not in STARTING:
-            found.append((one.name, waiting.reason))
-    return tuple(found)
+            states.append((one.name, waiting.reason))
+    return tuple(states)
 
 
 def unexplained(pod: Pod, now: float) -> bool:
     """Whether only Events can explain why the pod is not ready."""
     if pod.ready() or pod.metadata.deletion_timestamp or pod.status.phase in ("Succeeded", "Failed"):
         return False
-    found = _of_pod(pod, now, ())
-    return found is None or found.weak
+    trouble_of_pod = _of_pod(pod, now, ())
+    return trouble_of_pod is None or trouble_of_pod.weak
 
 
 def _of_pod(pod: Pod, now: float, events: Sequence[PodEvent]) -> _Found | None:
@@ -151,8 +151,8 @@ def _of_pod(pod: Pod, now: float, events: Sequence[PodEvent]) -> _Found | None:
         ("", "container", status.container_statuses),
     ):
         for one in several:
-            if (found := _of_container(one, prefix, what, now)) is not None:
-                return found
+            if (trouble_of_container := _of_container(one, prefix, what, now)) is not None:
+                return trouble_of_container
     return _weak(pod, now, [event for event in events if event.involved_object.uid == pod.metadata.uid])
 
 
@@ -190,10 +190,10 @@ def _crash(one: ContainerStatus, ended: ContainerTerminated, word: str, prefix: 
     why += [name] if (name := _signal(killed)) and not why else []
     exited = f"{word}: {place} exited with code {ended.exit_code}" + (f" ({why[0]})" if why else "")
     restarts = f", {one.restart_count} restart{'s' if one.restart_count > 1 else ''}" if one.restart_count else ""
-    said = f': "{_cut(ended.message)}"' if ended.message else ""
+    message = f': "{_cut(ended.message)}"' if ended.message else ""
     # The trouble is the same whether the container waits or runs at this moment.
     same = exited.replace(word, f"{prefix}CrashLoopBackOff", 1) if one.restart_count else exited
-    return _Found(f"{prefix}OOMKilled" if ended.reason == "OOMKilled" else word, exited + restarts + said, same)
+    return _Found(f"{prefix}OOMKilled" if ended.reason == "OOMKilled" else word, exited + restarts + message, same)
 
 
 def _signal(number: int) -> str:
@@ -213,15 +213,15 @@ def _weak(pod: Pod, now: float, events: Sequence[PodEvent]) -> _Found | None:
             "PodInitializing", f"PodInitializing: init container {name} is running", "PodInitializing", weak=True
         )
     if any(one.state.running is not None for one in status.container_statuses):
-        if (found := _latest(events, {"Unhealthy"})) is not None:
-            return found
+        if (event := _latest(events, {"Unhealthy"})) is not None:
+            return event
         ready = pod.condition("Ready")
         if ready is None or not ready.message:
             return None
         code = ready.reason or "ContainersNotReady"
         return _Found(code, f"{code}: {_cut(ready.message)}", code, weak=True)
-    if (found := _latest(events, _MOUNTING)) is not None:
-        return found
+    if (event := _latest(events, _MOUNTING)) is not None:
+        return event
     scheduled = pod.condition("PodScheduled")
     since = parse_time(scheduled.last_transition_time) if scheduled is not None else None
     if since is None or now - since < CREATING_SECONDS:
@@ -231,10 +231,10 @@ def _weak(pod: Pod, now: float, events: Sequence[PodEvent]) -> _Found | None:
 
 
 def _latest(events: Sequence[PodEvent], reasons: Iterable[str]) -> _Found | None:
-    found = [event for event in events if event.reason in reasons]
-    if not found:
+    matching = [event for event in events if event.reason in reasons]
+    if not matching:
         return None
-    last = max(found, key=lambda event: event.last_timestamp or "")
+    last = max(matching, key=lambda event: event.last_timestamp or "")
     return _Found(last.reason, f"{last.reason}: {_cut(last.message)}", last.reason, weak=True)
 
 

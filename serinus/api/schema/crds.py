@@ -94,12 +94,12 @@ def _definition(lines: list[str]) -> Json:
 
 
 def _subresources(text: str) -> Json:
-    found: Json = {}
+    subresources: Json = {}
     if "'scale'" in text:
-        found["scale"] = dict(_PAIR.findall(text))
+        subresources["scale"] = dict(_PAIR.findall(text))
     if "'status'" in text:
-        found["status"] = {}
-    return found
+        subresources["status"] = {}
+    return subresources
 
 
 def _schema(kind: str, fields: list[tuple[str, str]]) -> Json:
@@ -122,13 +122,13 @@ def _schema(kind: str, fields: list[tuple[str, str]]) -> Json:
 @lru_cache(maxsize=1)
 def _words() -> dict[str, list[tuple[str, str]]]:
     """Kind → (path, description)."""
-    found: dict[str, list[tuple[str, str]]] = {}
+    descriptions: dict[str, list[tuple[str, str]]] = {}
     for line in files("serinus.api.schema").joinpath("argoproj.words.txt").read_text(encoding="utf-8").splitlines():
         if not line.startswith("#"):
             place, _, words = line.partition(": ")
             kind, _, path = place.partition(" ")
-            found.setdefault(kind, []).append((path, words))
-    return found
+            descriptions.setdefault(kind, []).append((path, words))
+    return descriptions
 
 
 def _at(root: Json, path: str) -> Json:

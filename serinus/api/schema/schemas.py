@@ -27,11 +27,11 @@ def definitions() -> dict[str, Json]:
 
 @lru_cache(maxsize=1)
 def _by_kind() -> dict[tuple[str, str, str], str]:
-    found: dict[tuple[str, str, str], str] = {}
+    names: dict[tuple[str, str, str], str] = {}
     for name, schema in definitions().items():
         for gvk in schema.get("x-kubernetes-group-version-kind", []):
-            found.setdefault((gvk["group"], gvk["version"], gvk["kind"]), name)
-    return found
+            names.setdefault((gvk["group"], gvk["version"], gvk["kind"]), name)
+    return names
 
 
 def definition_name(group: str, version: str, kind: str) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
-from serinus.api.derived import once, seen
+from serinus.api.derived import latest_by_identity, once
 from serinus.api.meta import Json, LabelSelector
 from serinus.api.network import Ingress, Service
 from serinus.api.pods.types import type_findings
@@ -189,7 +189,7 @@ def _references(
 ) -> Sequence[Finding]:
     """All missing objects come before any unfit one. Computed again once one of the objects that it reads is another."""
     read = read_objects(rollout, services, lookup, rules)
-    return seen(
+    return latest_by_identity(
         rollout.spec,
         "reference findings",
         (rules, template, rollout.metadata.name, *read),

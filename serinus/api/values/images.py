@@ -32,8 +32,8 @@ def image_name(image: str) -> ImageName | None:
         registry, image = first, rest
     elif _IDENTIFIER.fullmatch(image):
         return None
-    found = _REST.fullmatch(image)
-    if not found or (registry and not _REGISTRY.fullmatch(registry)):
+    match = _REST.fullmatch(image)
+    if not match or (registry and not _REGISTRY.fullmatch(registry)):
         return None
-    digest = found["digest"] or ""
-    return ImageName(registry, found["path"], found["tag"] or ("" if digest else "latest"), digest)
+    digest = match["digest"] or ""
+    return ImageName(registry, match["path"], match["tag"] or ("" if digest else "latest"), digest)

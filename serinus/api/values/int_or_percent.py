@@ -22,7 +22,7 @@ def scaled(value: int | str | None, total: int, *, round_up: bool, default: int 
 
 def percentage(text: str) -> int:
     """The number in `25%` or `25`. ValueError if the text is neither."""
-    found = _PERCENT.fullmatch(text)
-    if not found:
+    match = _PERCENT.fullmatch(text)
+    if not match:
         raise ValueError(f"{text!r} is neither a number of pods nor a percentage: write 3 or '25%'")
-    return int(found[1])
+    return int(match[1])

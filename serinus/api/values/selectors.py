@@ -146,15 +146,15 @@ def _of_struct(key: str, operator: str, values: list[str]) -> Requirement:
 @lru_cache(maxsize=1024)
 def _parse(text: str) -> Selector:
     reader = _Reader(text)
-    found: list[Requirement] = []
+    requirements: list[Requirement] = []
     while not reader.at_end:
-        found.append(_requirement(reader))
+        requirements.append(_requirement(reader))
         if reader.at_end:
             break
         reader.expect(",", "',' or the end")
         if reader.at_end:
             raise reader.error("a requirement after ','")
-    return _sorted(found)
+    return _sorted(requirements)
 
 
 def _requirement(reader: _Reader) -> Requirement:
@@ -220,13 +220,13 @@ class _Reader:
         self._at += 1
         return True
 
-    def expect(self, token: str, wanted: str) -> None:
+    def expect(self, token: str, expected: str) -> None:
         if not self.take(token):
-            raise self.error(wanted)
+            raise self.error(expected)
 
-    def word(self, wanted: str) -> str:
+    def word(self, expected: str) -> str:
         if self.at_end or self.peek()[0] in "!=<>(),":
-            raise self.error(wanted)
+            raise self.error(expected)
         return self.next()
 
     def value(self) -> str:
@@ -235,15 +235,15 @@ class _Reader:
             return ""
         return self.word("a value")
 
-    def error(self, wanted: str) -> ValueError:
-        found = "the end" if self.at_end else repr(self.peek())
-        return ValueError(f"unable to parse the label selector {self.text!r}: found {found}, expected: {wanted}")
+    def error(self, expected: str) -> ValueError:
+        actual = "the end" if self.at_end else repr(self.peek())
+        return ValueError(f"unable to parse the label selector {self.text!r}: found {actual}, expected: {expected}")
 
 
 def _tokens(text: str) -> Iterator[str]:
     at, text = 0, text.rstrip()
     while at < len(text):
-        found = _TOKEN.match(text, at)
-        assert found  # the last alternative matches the rest
-        yield found[1]
-        at = found.end()
+        match = _TOKEN.match(text, at)
+        assert match  # the last alternative matches the rest
+        yield match[1]
+        at = match.end()

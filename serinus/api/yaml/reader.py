@@ -116,11 +116,11 @@ def _json(text: str, strict: bool) -> tuple[Any, int]:
     """(the object at the start of the text, its end). ValueError if it is no JSON."""
 
     def obj(pairs: list[tuple[str, Any]]) -> Any:
-        found = dict(pairs)
-        if strict and len(found) < len(pairs):
+        fields = dict(pairs)
+        if strict and len(fields) < len(pairs):
             keys = [key for key, _ in pairs]
             raise YamlError(_twice(next(key for key in keys if keys.count(key) > 1)))
-        return found
+        return fields
 
     def whole(digits: str) -> int | float:
         return go_scalars.whole(int(digits)) if len(digits) < 30 else float(digits)

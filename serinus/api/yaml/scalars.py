@@ -56,9 +56,9 @@ def tagged(tag: str, text: str) -> Any:
     if kind not in ("bool", "int", "float", "null", "timestamp"):
         return text
     value = resolved(text)
-    found = "null" if value is None else type(value).__name__
-    if found != kind and (found, kind) != ("int", "float"):
-        raise ValueError(f"cannot decode !!{found} `{text}` as a !!{kind}")
+    actual = "null" if value is None else type(value).__name__
+    if actual != kind and (actual, kind) != ("int", "float"):
+        raise ValueError(f"cannot decode !!{actual} `{text}` as a !!{kind}")
     return value
 
 

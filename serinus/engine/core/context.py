@@ -201,11 +201,11 @@ def _identity(snapshot: Snapshot) -> tuple[Json, Json, str]:
     """(pod template, selector, hash); memoized if they depend only on the Rollout's spec."""
     collisions, spec = snapshot.rollout.status.collision_count, snapshot.rollout.spec
 
-    def found() -> tuple[Json, Json, str]:
+    def identify() -> tuple[Json, Json, str]:
         template, selector = resolve(snapshot)
         return template, selector, pod_template_hash(template, collisions)
 
-    return found() if spec.workload_ref else once(spec, ("identity", collisions), found)
+    return identify() if spec.workload_ref else once(spec, ("identity", collisions), identify)
 
 
 def resolve(snapshot: Snapshot) -> tuple[Json, Json]:

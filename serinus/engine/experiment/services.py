@@ -17,7 +17,7 @@ from serinus.engine.experiment.trial import Planned, Trial
 
 
 def run_service(
-    trial: Trial, template: ExperimentTemplate, rs: ReplicaSet, wanted: int, status: TemplateStatus
+    trial: Trial, template: ExperimentTemplate, rs: ReplicaSet, desired: int, status: TemplateStatus
 ) -> Held:
     """Create the template's Service while its pods are wanted, then delete it. Returns the obstacle, if any."""
     if template.service is None:
@@ -25,7 +25,7 @@ def run_service(
     name = template.service.name or rs.metadata.name
     service = trial.snapshot.services.get(name)
     owner = whose(trial, service.metadata, template.name) if service is not None else Whose.OURS
-    if wanted == 0:
+    if desired == 0:
         if service is not None and owner is Whose.OURS and rs.status.available_replicas == 0:
             _delete(trial, service, status)
         return Held()

@@ -98,13 +98,13 @@ def _replicas(template: ExperimentTemplate) -> int:
 
 def _counted(name: str, rs: ReplicaSet | None, before: TemplateStatus | None) -> TemplateStatus:
     """The numbers as they are now; a change of them counts as progress."""
-    seen = rs.status if rs else None
+    observed = rs.status if rs else None
     new = TemplateStatus(
         name=name,
-        replicas=seen.replicas if seen else 0,
-        updated_replicas=seen.replicas if seen else 0,
-        ready_replicas=seen.ready_replicas if seen else 0,
-        available_replicas=seen.available_replicas if seen else 0,
+        replicas=observed.replicas if observed else 0,
+        updated_replicas=observed.replicas if observed else 0,
+        ready_replicas=observed.ready_replicas if observed else 0,
+        available_replicas=observed.available_replicas if observed else 0,
     )
     if before is not None:
         for part in (
@@ -140,7 +140,7 @@ def _judged(
     template: ExperimentTemplate,
     status: TemplateStatus,
     rs: ReplicaSet | None,
-    wanted: int,
+    desired: int,
     terminating: bool,
     held: Held,
 ) -> TemplateStatus:
@@ -153,7 +153,7 @@ def _judged(
     if held.patient:
         status.status = PROGRESSING
         return status
-    if not held.until and rs is not None and rs.spec.replicas == status.available_replicas == wanted:
+    if not held.until and rs is not None and rs.spec.replicas == status.available_replicas == desired:
         end = trial.ends_at()
         over = end is not None and trial.now >= end
         if end is not None and not over:
@@ -166,24 +166,24 @@ def _judged(
     if since is not None and trial.now >= since + seconds + 1:  # stored times are whole seconds, truncated: never short
         status.status = FAILED
         late = f"Template '{template.name}' exceeded its progressDeadlineSeconds ({seconds})"
-        found = _trouble(trial, rs, wanted)
-        why = held.until or (found.lasting or found.sentence if found else "")
+        pod_trouble = _trouble(trial, rs, desired)
+        why = held.until or (pod_trouble.lasting or pod_trouble.sentence if pod_trouble else "")
         status.message = f"{late}: {why}" if why else late
         return status
     trial.requeue((since if since is not None else trial.now) + seconds + 1)
     status.status = PROGRESSING
-    if not held.until and (found := _trouble(trial, rs, wanted)) is not None:
-        status.message = found.lasting
+    if not held.until and (pod_trouble := _trouble(trial, rs, desired)) is not None:
+        status.message = pod_trouble.lasting
     return status
 
 
-def _trouble(trial: Trial, rs: ReplicaSet | None, wanted: int) -> Trouble | None:
+def _trouble(trial: Trial, rs: ReplicaSet | None, desired: int) -> Trouble | None:
     """Why the template's pods are not ready."""
     if rs is None:
         return None
     uid = rs.metadata.uid
     own = [pod for pod in trial.snapshot.pods if (owner := pod.metadata.controller()) and owner.uid == uid]
-    return trouble(own, trial.now, wanted=wanted, existing=rs.status.replicas, conditions=rs.status.conditions)
+    return trouble(own, trial.now, desired=desired, existing=rs.status.replicas, conditions=rs.status.conditions)
 
 
 def _without_hash(template: ExperimentTemplate) -> Json:
@@ -192,19 +192,19 @@ def _without_hash(template: ExperimentTemplate) -> Json:
     return pods
 
 
-def _create(trial: Trial, template: ExperimentTemplate, name: str, wanted: int) -> Held:
+def _create(trial: Trial, template: ExperimentTemplate, name: str, desired: int) -> Held:
     pods = _without_hash(template)
     labels: dict[str, str] = pods["metadata"]["labels"]
     pod_hash = pod_template_hash(pods)
     labels[HASH] = pod_hash
     selector = msgspec.to_builtins(template.selector) if template.selector else {}
     selector = {**selector, "matchLabels": {**(selector.get("matchLabels") or {}), HASH: pod_hash}}
-    spec: Json = {"replicas": wanted, "selector": selector, "template": pods}
+    spec: Json = {"replicas": desired, "selector": selector, "template": pods}
     if template.min_ready_seconds:
         spec["minReadySeconds"] = template.min_ready_seconds
     notes = {EXPERIMENT_NAME: trial.name, EXPERIMENT_TEMPLATE: template.name}
     metadata: Json = {"name": name, "labels": labels, "annotations": notes, "ownerReferences": [trial.owner]}
-    events = (Event("ScalingReplicaSet", f"Scaled up ReplicaSet {name} from 0 to {wanted}"),) if wanted else ()
+    events = (Event("ScalingReplicaSet", f"Scaled up ReplicaSet {name} from 0 to {desired}"),) if desired else ()
     because = f"template {template.name} of the experiment needs pods of its own"
     body: Json = {"metadata": metadata, "spec": spec}
     refused = trial.act(Action("create", "ReplicaSet", name, because, body, events=events)).refused
@@ -222,18 +222,18 @@ def _keep(trial: Trial, meta: ObjectMeta, at: float | None) -> str:
     return ""
 
 
-def _scale(trial: Trial, template: ExperimentTemplate, rs: ReplicaSet, wanted: int, status: TemplateStatus) -> str:
+def _scale(trial: Trial, template: ExperimentTemplate, rs: ReplicaSet, desired: int, status: TemplateStatus) -> str:
     """Plan the size; at the end only after the delay. Returns the API server's refusal; "" without one."""
     have, meta = rs.spec.replicas, rs.metadata
     # A deadline of an earlier end (the Experiment was begun again) would cut the next delay short.
-    notes: Json = {SCALE_DOWN_DEADLINE: None} if wanted and SCALE_DOWN_DEADLINE in meta.annotations else {}
-    if have == wanted:
+    notes: Json = {SCALE_DOWN_DEADLINE: None} if desired and SCALE_DOWN_DEADLINE in meta.annotations else {}
+    if have == desired:
         if notes:
             because = "its pods are needed again"
             patch: Json = {"metadata": {"annotations": notes}}
             trial.act(Action("patch", "ReplicaSet", meta.name, because, patch, uid=meta.uid))
         return ""
-    if wanted == 0:
+    if desired == 0:
         at = parse_time(meta.annotations.get(SCALE_DOWN_DEADLINE))
         given = trial.spec.scale_down_delay_seconds
         delay = DEFAULT_SCALE_DOWN_DELAY if given is None else given
@@ -249,10 +249,10 @@ def _scale(trial: Trial, template: ExperimentTemplate, rs: ReplicaSet, wanted: i
         if at is not None and trial.now < at:
             trial.requeue(at)
             return ""
-    way = "up" if wanted > have else "down"
-    event = Event("ScalingReplicaSet", f"Scaled {way} ReplicaSet {meta.name} from {have} to {wanted}")
-    patch = {"spec": {"replicas": wanted}, **({"metadata": {"annotations": notes}} if notes else {})}
-    because = f"the template has {counted(wanted, 'pod')}" if wanted else "the experiment is over"
+    way = "up" if desired > have else "down"
+    event = Event("ScalingReplicaSet", f"Scaled {way} ReplicaSet {meta.name} from {have} to {desired}")
+    patch = {"spec": {"replicas": desired}, **({"metadata": {"annotations": notes}} if notes else {})}
+    because = f"the template has {counted(desired, 'pod')}" if desired else "the experiment is over"
     write = trial.act(
         Action(
             "patch", "ReplicaSet", meta.name, because, patch,
@@ -261,5 +261,5 @@ def _scale(trial: Trial, template: ExperimentTemplate, rs: ReplicaSet, wanted: i
     )  # fmt: skip
     if write.planned:
         status.last_transition_time = format_time(trial.now)
-    where = f"template '{template.name}' to desired replica count '{wanted}'"
+    where = f"template '{template.name}' to desired replica count '{desired}'"
     return f"Unable to scale ReplicaSet for {where}: {write.refused}" if write.refused else ""

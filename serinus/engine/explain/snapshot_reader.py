@@ -67,8 +67,8 @@ def gather(rollout: Json, now: float) -> Asking:
     """The contents of a controller's cache for this Rollout at `now`. msgspec.ValidationError if undecodable."""
     typed = converted(rollout, Rollout)
     uid = typed.metadata.uid
-    found = yield from _workload(typed)
-    labels = _labels(typed.spec.selector or ((found or {}).get("spec") or {}).get("selector"))
+    workload = yield from _workload(typed)
+    labels = _labels(typed.spec.selector or ((workload or {}).get("spec") or {}).get("selector"))
     sets = [
         rs for rs in _typed((yield Read("ReplicaSet", labels=labels)), ReplicaSet) if _owner(rs.metadata) in ("", uid)
     ]
@@ -98,7 +98,7 @@ def gather(rollout: Json, now: float) -> Asking:
         objects,
         tuple(run for run in _typed(runs, AnalysisRun) if _owner(run.metadata) == uid),
         tuple(e for e in _typed(experiments, Experiment) if _owner(e.metadata) == uid),
-        converted(found, Workload, own=False) if found else None,
+        converted(workload, Workload, own=False) if workload else None,
         pod_events=(yield from _pod_events(pods, now)),
         served=served,
         unreadable=unreadable,

@@ -54,7 +54,7 @@ def limit_of(condition: str) -> Limit | None:
         sign = _OTHER_WAY[sign]
     else:
         return None
-    place = next(found for found in subject if found)
+    place = next(group for group in subject if group)
     value = float(number)
     return Limit(sign, value, _place(place)) if math.isfinite(value) else None
 
@@ -89,16 +89,16 @@ def _place(text: str) -> tuple[str | int, ...]:
     return tuple(int(index) if index else double or single or name or "" for index, double, single, name in parts)
 
 
-def _finite(found: Any) -> float | None:
-    if isinstance(found, bool):
+def _finite(value: Any) -> float | None:
+    if isinstance(value, bool):
         return None
-    if isinstance(found, str):
+    if isinstance(value, str):
         try:
-            found = float(found) if _ONE_NUMBER.fullmatch(found.strip()) else None
+            value = float(value) if _ONE_NUMBER.fullmatch(value.strip()) else None
         except ValueError:
             return None
     try:
-        number = float(found) if isinstance(found, int | float) else math.nan
+        number = float(value) if isinstance(value, int | float) else math.nan
     except OverflowError:
         return None
     return number if math.isfinite(number) else None

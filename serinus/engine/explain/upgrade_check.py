@@ -77,8 +77,8 @@ def takeover(snapshot: Snapshot) -> Takeover:
         if not now or any(write.change not in HARMLESS for write in now):
             break
         snapshot = _carried_out(snapshot, decided)
-    found: set[Change] = {write.change for write in writes}
-    changes: tuple[Change, ...] = tuple(change for change in ORDER if change in found)
+    planned: set[Change] = {write.change for write in writes}
+    changes: tuple[Change, ...] = tuple(change for change in ORDER if change in planned)
     return Takeover(
         meta.namespace, meta.name, changes, tuple(dict.fromkeys(writes)), refused, bool(refused) and not known
     )

@@ -105,10 +105,15 @@ def _troubles(context: RolloutContext) -> tuple[PodTrouble, ...]:
     versions = [context.new, *([context.stable] if context.stable is not context.new else [])]
     return tuple(
         PodTrouble(
-            revision_of(rs), rs.status.available_replicas, rs.spec.replicas, found.code, found.sentence, found.lasting
+            revision_of(rs),
+            rs.status.available_replicas,
+            rs.spec.replicas,
+            trouble.code,
+            trouble.sentence,
+            trouble.lasting,
         )
         for rs in versions
-        if rs is not None and (found := of_version(context, rs)) is not None and found.lasting
+        if rs is not None and (trouble := of_version(context, rs)) is not None and trouble.lasting
     )
 
 
@@ -207,7 +212,7 @@ def _observed(context: RolloutContext, reasons: tuple[Reason, ...], facts: tuple
         if rs is None or (role == "stable" and rs is context.new):
             continue
         line = f"{role} {rs.metadata.name}: {rs.status.available_replicas}/{rs.spec.replicas} pods serve"
-        found = of_version(context, rs)
-        told = found is None or any(found.sentence in reason.message for reason in reasons)
-        lines.append(line if found is None or told else f"{line}; {found.sentence}")
+        trouble = of_version(context, rs)
+        told = trouble is None or any(trouble.sentence in reason.message for reason in reasons)
+        lines.append(line if trouble is None or told else f"{line}; {trouble.sentence}")
     return tuple(lines)

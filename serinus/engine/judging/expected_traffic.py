@@ -46,18 +46,18 @@ def traffic_of(name: str, asked: SequentialMetric, runs: Sequence[AnalysisRun]) 
 
 def requests_of(name: str, asked: SequentialMetric, runs: Sequence[AnalysisRun]) -> Requests | None:
     """The requests of both versions, whatever their errors: `expected`, or the looks of the latest run."""
-    seen = next(_seen(name, runs), None)
+    latest = next(_seen(name, runs), None)
     share = None
-    if seen is not None:
-        both = sum(seen[1].requests.values())
-        share = seen[1].requests.get("canary", 0) / both if both else None
+    if latest is not None:
+        both = sum(latest[1].requests.values())
+        share = latest[1].requests.get("canary", 0) / both if both else None
     if asked.expected is not None:
         requests = asked.expected.requests
         return Requests(requests, f"{_rate_words(requests)} expected", share)
-    if seen is None:
+    if latest is None:
         return None
-    requests = _a_minute(seen[1], asked.interval)
-    return Requests(requests, f"{_rate_words(requests)} in {seen[0]}", share) if requests else None
+    requests = _a_minute(latest[1], asked.interval)
+    return Requests(requests, f"{_rate_words(requests)} in {latest[0]}", share) if requests else None
 
 
 def _seen(name: str, runs: Sequence[AnalysisRun]) -> Iterator[tuple[str, _Value]]:

@@ -40,14 +40,14 @@ EXPECT = "the traffic: set `expected: {requests: A MINUTE, rate: OF ERRORS}` in 
 
 
 class ShortStep(msgspec.Struct, frozen=True):
-    """`step`: from 1; 0 for an analysis of a blue-green update. `path`: of its field. `found`: the share of releases in
+    """`step`: from 1; 0 for an analysis of a blue-green update. `path`: of its field. `power`: the share of releases in
     which it finds harm, None if the traffic is unknown. `needed`: seconds that give 95 %, None for more than 30 days."""
 
     metric: str
     step: int
     path: str
     message: str
-    found: float | None = None
+    power: float | None = None
     needed: float | None = None
 
 
@@ -62,7 +62,7 @@ class _Part:
     weight: float
 
 
-Found = tuple[Metric, SequentialMetric]
+VerdictMetric = tuple[Metric, SequentialMetric]
 
 
 def short_steps(
@@ -181,7 +181,7 @@ def _pause(step: CanaryStep) -> float:
     return 0.0
 
 
-def _sequential(asked: RolloutAnalysis, templates: Mapping[str, Json], rollout: Json) -> Iterator[Found]:
+def _sequential(asked: RolloutAnalysis, templates: Mapping[str, Json], rollout: Json) -> Iterator[VerdictMetric]:
     """The metrics with a sequential verdict. Other checks report invalid analyses."""
     with suppress(AnalysisProblem, SetupError):
         for metric in metrics_known_now(asked, *templates_of(templates), rollout):

@@ -17,20 +17,20 @@ from serinus.api.rollout import PodMetadata
 from serinus.api.workloads import Pod, ReplicaSet
 
 
-def merged(template: Json, wanted: PodMetadata | None) -> Json:
-    """A copy of the pod template with `wanted` on top of its metadata."""
-    if not wanted or not (wanted.labels or wanted.annotations):
+def merged(template: Json, desired: PodMetadata | None) -> Json:
+    """A copy of the pod template with `desired` on top of its metadata."""
+    if not desired or not (desired.labels or desired.annotations):
         return template
     meta: Json = dict(template.get("metadata") or {})
-    for part, values in (("labels", wanted.labels), ("annotations", wanted.annotations)):
+    for part, values in (("labels", desired.labels), ("annotations", desired.annotations)):
         if values:
             meta[part] = {**(meta.get(part) or {}), **values}
     return {**template, "metadata": meta}
 
 
-def notes(template: Json, wanted: PodMetadata | None) -> dict[str, str]:
-    """Annotations of a new ReplicaSet of this template that carries `wanted` from its creation."""
-    meta, values = template.get("metadata") or {}, _by_part(wanted)
+def notes(template: Json, desired: PodMetadata | None) -> dict[str, str]:
+    """Annotations of a new ReplicaSet of this template that carries `desired` from its creation."""
+    meta, values = template.get("metadata") or {}, _by_part(desired)
     own: Own = {part: {k: v for k, v in (meta.get(part) or {}).items() if k in values[part]} for part in PARTS}
     noted = {EPHEMERAL_METADATA: _written(values), TEMPLATE_METADATA: _written(own)}
     return {key: value for key, value in noted.items() if value is not None}
@@ -41,12 +41,12 @@ def never_had_role_metadata(rs: ReplicaSet) -> bool:
     return EPHEMERAL_METADATA not in rs.metadata.annotations and TEMPLATE_METADATA not in rs.metadata.annotations
 
 
-def has_no_role_metadata(rs: ReplicaSet, wanted: PodMetadata | None, template: Json | None = None) -> bool:
+def has_no_role_metadata(rs: ReplicaSet, desired: PodMetadata | None, template: Json | None = None) -> bool:
     """Whether no patch is needed: the role adds nothing, never added anything, and no key of `template` is lost.
 
     Parameters as of `Targets`, which gives the same answer more slowly. This holds for most ReplicaSets.
     """
-    if (wanted and (wanted.labels or wanted.annotations)) or not never_had_role_metadata(rs):
+    if (desired and (desired.labels or desired.annotations)) or not never_had_role_metadata(rs):
         return False
     asked, have = (template or {}).get("metadata"), rs.spec.template.get("metadata") or {}
     return not asked or not any((asked.get(part) or {}).keys() - (have.get(part) or {}).keys() for part in PARTS)
@@ -59,27 +59,27 @@ class Targets:
     ReplicaSet's template has lost is restored (Argo Rollouts deletes the template's own key with an injected one).
     """
 
-    def __init__(self, rs: ReplicaSet, wanted: PodMetadata | None, template: Json | None = None) -> None:
-        self._rs, self._wanted = rs, _by_part(wanted)
+    def __init__(self, rs: ReplicaSet, desired: PodMetadata | None, template: Json | None = None) -> None:
+        self._rs, self._desired = rs, _by_part(desired)
         notes, have = rs.metadata.annotations, rs.spec.template.get("metadata") or {}
         before = _by_part(injected(notes))
         own = own_values(notes, rs.metadata.labels)
         asked = (template or {}).get("metadata") or {}
         for part in PARTS:
             source: Json = (asked if template is not None else have).get(part) or {}
-            for key in self._wanted[part]:
+            for key in self._desired[part]:
                 own[part].setdefault(key, source.get(key))
             if template is not None:
                 lost = [key for key in source if key not in (have.get(part) or {})]
                 own[part] |= {key: source.get(key) for key in (*own[part], *lost)}
-        self.values: dict[str, dict[str, str | None]] = {part: {**own[part], **self._wanted[part]} for part in PARTS}
+        self.values: dict[str, dict[str, str | None]] = {part: {**own[part], **self._desired[part]} for part in PARTS}
         """By part: key → value; None for a key that should be absent."""
         known = recorded(notes)
         self._own: Own = {
             part: {
                 key: value
                 for key, value in own[part].items()
-                if value is not None or key in known[part] or (key in before[part] and key not in self._wanted[part])
+                if value is not None or key in known[part] or (key in before[part] and key not in self._desired[part])
             }
             for part in PARTS
         }
@@ -89,8 +89,8 @@ class Targets:
         meta, have = self._rs.spec.template.get("metadata") or {}, self._rs.metadata.annotations
         change = self._change(meta.get("labels") or {}, meta.get("annotations") or {})
         noted: Json = {}
-        if _by_part(injected(have)) != self._wanted:
-            noted[EPHEMERAL_METADATA] = _written(self._wanted)
+        if _by_part(injected(have)) != self._desired:
+            noted[EPHEMERAL_METADATA] = _written(self._desired)
         if recorded(have) != self._own:
             noted[TEMPLATE_METADATA] = _written(self._own)
         patch: Json = {"metadata": {"annotations": noted}} if noted else {}

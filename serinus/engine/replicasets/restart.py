@@ -26,11 +26,11 @@ AGAIN = 30.0
 
 
 def restart(
-    builder: PlanBuilder, wanted: Callable[[ReplicaSet], int | None], room: Callable[[], int | None] = lambda: None
+    builder: PlanBuilder, desired: Callable[[ReplicaSet], int | None], room: Callable[[], int | None] = lambda: None
 ) -> None:
     """Plan evictions and spare pods. Record the restart as done when every pod is newer than `restartAt`.
 
-    `wanted`: how many pods of a ReplicaSet must serve; None if its size cannot grow for the restart. `room`: how many
+    `desired`: how many pods of a ReplicaSet must serve; None if its size cannot grow for the restart. `room`: how many
     pods may exist beyond those of all ReplicaSets together; None for any number.
     """
     s, status = builder.context, builder.status
@@ -42,7 +42,7 @@ def restart(
     if s.now < at:
         builder.wait(wait_reasons.RESTARTING.code, f"pods are restarted at {format_time(at)}", until=at)
         return
-    grows = {rs.metadata.name: None if s.cramped() else wanted(rs) for rs in s.sets}
+    grows = {rs.metadata.name: None if s.cramped() else desired(rs) for rs in s.sets}
     fits = room()
     budget = _Budget(builder, fits, surges=fits is not None and any(size is not None for size in grows.values()))
     left = sum(_one_by_one(builder, rs, at, grows[rs.metadata.name], budget) for rs in s.sets)
@@ -79,8 +79,8 @@ class _Budget:
         given = s.canary.max_unavailable if s.canary else None
         allowed = min(s.replicas, scaled(given, s.replicas, round_up=False, default="25%"))
         self.missing = allowed if surges else max(1, allowed)
-        wanted = s.replicas if surges else max(s.replicas, sum(builder.size(r) for r in s.sets))
-        self.left = serving - wanted + self.missing
+        desired = s.replicas if surges else max(s.replicas, sum(builder.size(r) for r in s.sets))
+        self.left = serving - desired + self.missing
 
     def take(self, count: int) -> int:
         taken = max(0, min(count, self.left))
@@ -99,7 +99,7 @@ def _serving(builder: PlanBuilder, rs: ReplicaSet) -> int:
     return sum(1 for p in builder.context.pods_of(rs) if p.ready() and not p.metadata.deletion_timestamp)
 
 
-def _one_by_one(builder: PlanBuilder, rs: ReplicaSet, at: float, wanted: int | None, budget: _Budget) -> int:
+def _one_by_one(builder: PlanBuilder, rs: ReplicaSet, at: float, desired: int | None, budget: _Budget) -> int:
     """Plan the evictions of one ReplicaSet. Returns how many old pods it still has that are not being deleted."""
     pods = builder.context.pods_of(rs)
     old = [p for p in pods if (parse_time(p.metadata.creation_timestamp) or 0) < at]
@@ -108,9 +108,9 @@ def _one_by_one(builder: PlanBuilder, rs: ReplicaSet, at: float, wanted: int | N
     serving = _serving(builder, rs)
     now = [p for p in old if not p.metadata.deletion_timestamp]
     idle, busy = [p for p in now if not p.ready()], [p for p in now if p.ready()]
-    grows = bool(wanted) and bool(busy) and budget.takes_room()
-    if wanted and grows:
-        allowed = serving - wanted
+    grows = bool(desired) and bool(busy) and budget.takes_room()
+    if desired and grows:
+        allowed = serving - desired
         allowed = budget.take(min(len(busy), allowed)) if budget.surges else allowed
     else:
         spared = serving if budget.surges else serving - rs.spec.replicas + budget.missing
@@ -121,8 +121,8 @@ def _one_by_one(builder: PlanBuilder, rs: ReplicaSet, at: float, wanted: int | N
     _evict(builder, idle)
     going = _evict(builder, busy[: max(0, allowed)])
     builder.staying[rs.metadata.name] = serving - going
-    if wanted and grows:
-        builder.serving[rs.metadata.name] = max(wanted, serving - going)
+    if desired and grows:
+        builder.serving[rs.metadata.name] = max(desired, serving - going)
         builder.spare[rs.metadata.name] = 1
     return len(now)
 

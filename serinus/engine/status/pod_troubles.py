@@ -38,7 +38,7 @@ def of_version(s: RolloutContext, rs: ReplicaSet | None) -> Trouble | None:
     return trouble(
         s.pods_of(rs),
         s.now,
-        wanted=rs.spec.replicas,
+        desired=rs.spec.replicas,
         existing=rs.status.replicas,
         conditions=rs.status.conditions,
         events=s.snapshot.pod_events,

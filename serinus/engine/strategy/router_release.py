@@ -108,8 +108,8 @@ def _in_use(new: Rollout | None, objects: Objects) -> frozenset[tuple[str, str]]
 
 
 def _selected(rollout: Rollout, objects: Objects) -> frozenset[tuple[str, str]]:
-    found = (used.router.selected(used.config, objects) for used in registry.routers_of(rollout.spec))
-    return frozenset[tuple[str, str]]().union(*found)
+    selected = (used.router.selected(used.config, objects) for used in registry.routers_of(rollout.spec))
+    return frozenset[tuple[str, str]]().union(*selected)
 
 
 def _split(key: str) -> tuple[str, str]:

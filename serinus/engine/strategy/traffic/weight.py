@@ -55,12 +55,12 @@ def _given_back(builder: PlanBuilder, scale: ScalePlan, recorded: int, want: int
             wait_reasons.STABLE_SHORT.code,
             f"{takes.metadata.name} has {avail}/{s.replicas} ready pods: it takes over what they carry",
         )
-    kept, weights = top - carried, s.rollout.status.canary.weights
+    remaining, weights = top - carried, s.rollout.status.canary.weights
     if weights and weights.canary.pod_template_hash not in ("", hash_of(now)):
         # The recorded weight is another version's. The Service moved to this one with no more than its pods carry, so
         # there is no larger share to keep.
-        kept = min(kept, scale.capacity(builder.available_not_evicted(now, serving(now))))
-    return min(recorded, max(want, kept))
+        remaining = min(remaining, scale.capacity(builder.available_not_evicted(now, serving(now))))
+    return min(recorded, max(want, remaining))
 
 
 def _of_step(builder: PlanBuilder, scale: ScalePlan, step: StepState) -> int:
