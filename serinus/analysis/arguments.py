@@ -60,14 +60,14 @@ def _secret(argument: str, reference: SecretKeyRef, secrets: Secrets) -> str:
 
 def secret_names(args: Sequence[Argument]) -> list[str]:
     """The Secrets to read before a run is resolved."""
-    found = [a.value_from.secret_key_ref.name for a in args if a.value_from and a.value_from.secret_key_ref]
-    return list(dict.fromkeys(found))
+    names = [a.value_from.secret_key_ref.name for a in args if a.value_from and a.value_from.secret_key_ref]
+    return list(dict.fromkeys(names))
 
 
 def secret_values(args: Sequence[Argument], values: Mapping[str, str]) -> list[str]:
     """The secret values, which no text may show."""
-    found = [values[a.name] for a in args if a.value_from and a.value_from.secret_key_ref and a.name in values]
-    return [value for value in found if value]
+    secrets = [values[a.name] for a in args if a.value_from and a.value_from.secret_key_ref and a.name in values]
+    return [value for value in secrets if value]
 
 
 def merged_arguments(of_templates: Sequence[Sequence[Argument]], given: Collection[str] = ()) -> list[Argument]:
@@ -92,15 +92,15 @@ def merged_arguments(of_templates: Sequence[Sequence[Argument]], given: Collecti
 def overridden(declared: Sequence[Argument], given: Sequence[Argument]) -> list[Argument]:
     """Declared arguments with the caller's values. Others are dropped. AnalysisProblem for one without a value."""
     by_name = {arg.name: arg for arg in given}
-    found: list[Argument] = []
+    arguments: list[Argument] = []
     for arg in declared:
         own = by_name.get(arg.name, Argument())
         value = own.value if own.value is not None else arg.value
         source = own.value_from if own.value is None and own.value_from is not None else arg.value_from
         if value is None and (source is None or source.secret_key_ref is None):
             raise AnalysisProblem(f"args.{arg.name} was not resolved", argument=arg.name)
-        found.append(Argument(arg.name, value, source))
-    return found
+        arguments.append(Argument(arg.name, value, source))
+    return arguments
 
 
 def rollout_arguments(
@@ -110,19 +110,19 @@ def rollout_arguments(
 
     AnalysisProblem for a field that does not exist; TooLarge for values that do not fit into `room`.
     """
-    found: list[Argument] = []
+    arguments: list[Argument] = []
     left = room or Room(ARGUMENTS)
     for arg in args:
         try:
             value = _of_rollout(arg, rollout, latest, stable)
             left.take(len(value or ""))
-            found.append(Argument(arg.name, value))
+            arguments.append(Argument(arg.name, value))
         except TooLarge as problem:
             problem.path.append(f"args.{arg.name}")
             raise
         except AnalysisProblem as problem:
             raise AnalysisProblem(f"args.{arg.name}: {problem}", argument=arg.name) from None
-    return found
+    return arguments
 
 
 def _of_rollout(arg: Argument, rollout: Mapping[str, Any], latest: str, stable: str) -> str | None:
@@ -161,7 +161,7 @@ def experiment_arguments(
                 return templates[name][index]
         return None
 
-    found: list[Argument] = []
+    arguments: list[Argument] = []
     for arg in args:
         try:
             value = None if arg.value is None else filled(arg.value, value_of, OF_EXPERIMENTS, room=left)
@@ -170,8 +170,8 @@ def experiment_arguments(
             raise
         except AnalysisProblem as problem:
             raise AnalysisProblem(f"args.{arg.name}: {problem}", argument=arg.name) from None
-        found.append(Argument(arg.name, value))
-    return found
+        arguments.append(Argument(arg.name, value))
+    return arguments
 
 
 def _metadata(path: str, rollout: Mapping[str, Any]) -> str:
@@ -188,20 +188,20 @@ def _metadata(path: str, rollout: Mapping[str, Any]) -> str:
 
 
 def _walked(path: str, rollout: Mapping[str, Any]) -> str:
-    found: Any = rollout
+    value: Any = rollout
     for part in filter(None, re.split(r"[.\[\]]", path)):
-        if isinstance(found, list):
+        if isinstance(value, list):
             if not re.fullmatch(r"[+-]?\d{1,9}", part):
                 raise AnalysisProblem(f"invalid index '{part}'")
-            if not 0 <= int(part) < len(found):
+            if not 0 <= int(part) < len(value):
                 raise AnalysisProblem(f"index {int(part)} out of range")
-            found = found[int(part)]
+            value = value[int(part)]
         else:
-            found = found.get(part) if isinstance(found, dict) else None
-        if found is None:
+            value = value.get(part) if isinstance(value, dict) else None
+        if value is None:
             raise AnalysisProblem(f"invalid path {path} in rollout")
-    if isinstance(found, list | dict):
+    if isinstance(value, list | dict):
         raise AnalysisProblem(f"path {path} in rollout must terminate in a primitive value")
-    if isinstance(found, bool):
-        return "true" if found else "false"
-    return float_text(float(found)) if isinstance(found, int | float) else str(found)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return float_text(float(value)) if isinstance(value, int | float) else str(value)

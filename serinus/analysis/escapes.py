@@ -94,11 +94,11 @@ def without_breaks(layer: Layer) -> Layer:
     breaks = [match.span() for match in _BREAKS.finditer(layer.text)]
     if not breaks:
         return layer
-    kept = [
+    runs = [
         (end, start) for (_, end), (start, _) in zip([(0, 0), *breaks], [*breaks, (len(layer.text), 0)], strict=True)
     ]
     return Layer(
-        "".join(layer.text[a:b] for a, b in kept),
-        [at for a, b in kept for at in layer.starts[a:b]],
-        [at for a, b in kept for at in layer.ends[a:b]],
+        "".join(layer.text[a:b] for a, b in runs),
+        [at for a, b in runs for at in layer.starts[a:b]],
+        [at for a, b in runs for at in layer.ends[a:b]],
     )

@@ -87,46 +87,46 @@ class Hidden:
                     return STAND_IN
         return self._shown(text, longest, _WIDEST * 4 * ROW, _in_part)
 
-    def message(self, own: str, said: str, longest: int) -> str:
+    def message(self, own: str, foreign: str, longest: int) -> str:
         """One message of the controller's own text and foreign text."""
-        return self.text(own + (self.foreign(said, longest) if said else ""), longest)
+        return self.text(own + (self.foreign(foreign, longest) if foreign else ""), longest)
 
-    def _shown(self, text: str, longest: int, further: int, found: _Search) -> str:
+    def _shown(self, text: str, longest: int, further: int, search: _Search) -> str:
         """`further`: characters beyond `longest` that may contain the end of a secret."""
         forms = [forms for forms in self._forms.values() if not forms.short]
         if not forms:
             return shortened(text, longest)
-        seen = text[: longest + further]
-        spans = sorted(span for layer in layers_of(seen) for span in _spans(layer, forms, found))
+        window = text[: longest + further]
+        spans = sorted(span for layer in layers_of(window) for span in _spans(layer, forms, search))
         parts: list[str] = []
         at = 0
         for start, end in spans:
             if start >= longest:
                 break
             if start > at or not at:
-                parts += [seen[at:start], STAND_IN]
+                parts += [window[at:start], STAND_IN]
             at = max(at, end)
-        parts.append(seen[at:longest])
-        made = "".join(parts)
-        made = shortened(made if len(text) <= longest else f"{made}…", longest)
-        self._clean.add(made)
-        return made
+        parts.append(window[at:longest])
+        shown = "".join(parts)
+        shown = shortened(shown if len(text) <= longest else f"{shown}…", longest)
+        self._clean.add(shown)
+        return shown
 
 
 _Search = Callable[[str, frozenset[str]], Iterator[tuple[int, int]]]
 
 
-def _spans(layer: Layer, forms: Iterable[_Forms], found: _Search) -> Iterator[tuple[int, int]]:
+def _spans(layer: Layer, forms: Iterable[_Forms], search: _Search) -> Iterator[tuple[int, int]]:
     """The positions of secrets in the original text."""
     folded, joined = _folded(layer.text), without_breaks(layer)
     same = joined.text.translate(_URL_ALPHABET)
     lower = same.lower()
-    for start, end in found(folded, frozenset[str]().union(*(one.plain for one in forms))):
+    for start, end in search(folded, frozenset[str]().union(*(one.plain for one in forms))):
         yield layer.starts[start], layer.ends[end - 1]
     coded = frozenset[str]().union(*(one.base64 for one in forms))
     exact = frozenset(form for form in coded if len(form) < ROW)
     for text, cores in ((same, exact), (lower, frozenset(map(str.lower, coded - exact)))):
-        for start, end in found(text, cores):
+        for start, end in search(text, cores):
             first, last = _whole_run(same, start, end)
             yield joined.starts[first], joined.ends[last - 1]
 
@@ -159,8 +159,8 @@ def _in_part(text: str, forms: frozenset[str]) -> Iterator[tuple[int, int]]:
 
 @lru_cache(maxsize=512)
 def _rows(forms: frozenset[str]) -> frozenset[str]:
-    kept = (form[:_LONGEST_IN_ROWS] for form in forms if len(form) >= ROW)
-    return frozenset(form[at : at + ROW] for form in kept for at in range(len(form) - ROW + 1))
+    long_forms = (form[:_LONGEST_IN_ROWS] for form in forms if len(form) >= ROW)
+    return frozenset(form[at : at + ROW] for form in long_forms for at in range(len(form) - ROW + 1))
 
 
 def _whole_run(text: str, start: int, end: int) -> tuple[int, int]:
@@ -196,8 +196,8 @@ def _forms(secret: str) -> _Forms:
         twice = base64.b64encode(bare.encode("utf-8", "surrogatepass"))
         in_base64 = {core for one in (*data, twice) for core in _cores(one)}
         plain |= {one.hex() for one in data}
-    kept = frozenset(_folded(form) for form in plain if len(form) >= (1 if short else SHORT))
-    return _Forms(kept, frozenset(in_base64), short, max(len(secret), 2 * SHORT))
+    folded = frozenset(_folded(form) for form in plain if len(form) >= (1 if short else SHORT))
+    return _Forms(folded, frozenset(in_base64), short, max(len(secret), 2 * SHORT))
 
 
 def _percent(text: str) -> str:

@@ -80,7 +80,7 @@ def resolve(spec: AnalysisRunSpec, secrets: Secrets) -> Resolved:
         check_metrics(checked)
         names = [metric.name for metric in checked]
         known = dict.fromkeys(names)
-        watched, kept = _dry_runs(spec.dry_run, known), _retentions(spec.measurement_retention, known)
+        watched, retained = _dry_runs(spec.dry_run, known), _retentions(spec.measurement_retention, known)
     except AnalysisProblem as problem:
         raise AnalysisProblem(f"Analysis spec invalid: {problem}") from None
     resolved = tuple(
@@ -89,10 +89,10 @@ def resolve(spec: AnalysisRunSpec, secrets: Secrets) -> Resolved:
             replace(metric, name=name),
             limits_of(valid),
             name in watched,
-            kept.get(name, KEPT),
-            replace(seen, name=name),
+            retained.get(name, KEPT),
+            replace(shown_metric, name=name),
         )
-        for metric, valid, seen, name in zip(metrics, checked, shown, names, strict=True)
+        for metric, valid, shown_metric, name in zip(metrics, checked, shown, names, strict=True)
     )
     return Resolved(resolved, tuple(secret_values(spec.args, values)), room.used)
 
@@ -104,26 +104,26 @@ def _filled(spec: AnalysisRunSpec, values: Mapping[str, str]) -> list[Metric]:
 
 def _dry_runs(rules: Sequence[DryRun], names: Mapping[str, None]) -> set[str]:
     _bounded("dryRun", [rule.metric_name for rule in rules], names)
-    found: set[str] = set()
+    dry: set[str] = set()
     for index, rule in enumerate(rules):
-        found.update(_matching("dryRun", index, rule.metric_name, names))
-    return found
+        dry.update(_matching("dryRun", index, rule.metric_name, names))
+    return dry
 
 
 def _retentions(rules: Sequence[MeasurementRetention], names: Mapping[str, None]) -> dict[str, int]:
     """The number for each metric. The last matching rule applies."""
     _bounded("measurementRetention", [rule.metric_name for rule in rules], names)
-    found: dict[str, int] = {}
+    retained: dict[str, int] = {}
     for index, rule in enumerate(rules):
         for name in _matching("measurementRetention", index, rule.metric_name, names):
-            found[name] = rule.limit if rule.limit > 0 else KEPT
-    return found
+            retained[name] = rule.limit if rule.limit > 0 else KEPT
+    return retained
 
 
 def _bounded(what: str, patterns: Sequence[str], names: Mapping[str, None]) -> None:
     """AnalysisProblem for too many matches. `^name$` costs nothing, a part of a name 1/100 of a regular expression."""
     plain = [_PLAIN.fullmatch(pattern) for pattern in patterns]
-    cost = sum(100 if found is None else not (found[1] and found[3]) for found in plain) * len(names)
+    cost = sum(100 if match is None else not (match[1] and match[3]) for match in plain) * len(names)
     if cost > 100 * MOST_MATCHES:
         raise AnalysisProblem(
             f"{what} has {counted(len(patterns), 'pattern')} for {counted(len(names), 'metric')}: at most "
@@ -134,15 +134,15 @@ def _bounded(what: str, patterns: Sequence[str], names: Mapping[str, None]) -> N
 def _matching(what: str, index: int, pattern: str, names: Mapping[str, None]) -> list[str]:
     try:
         if (plain := _PLAIN.fullmatch(pattern)) is not None:
-            found = _plainly(plain, names)
+            matches = _plainly(plain, names)
         else:
             compiled = Pattern(pattern)
-            found = [name for name in names if compiled.found_in(name)]
+            matches = [name for name in names if compiled.found_in(name)]
     except ConditionError:
-        found = []
-    if not found:
+        matches = []
+    if not matches:
         raise AnalysisProblem(f"{what}[{index}]: Rule didn't match any metric name(s)")
-    return found
+    return matches
 
 
 def _plainly(plain: re.Match[str], names: Mapping[str, None]) -> list[str]:

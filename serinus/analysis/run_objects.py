@@ -98,27 +98,27 @@ def _object(
     }
 
 
-def placed(wanted: Json, existing: Callable[[str], AnalysisRun | None]) -> tuple[Json, AnalysisRun | None]:
+def placed(desired: Json, existing: Callable[[str], AnalysisRun | None]) -> tuple[Json, AnalysisRun | None]:
     """(the run to create, None), or (…, the existing run to use). `existing`: by name.
 
     An unfinished run with the same owner and spec is used. Otherwise `<name>.1` and so on are tried. So a crash or a
     stale cache never creates a run twice. A terminating run is not used (the reference uses it): it takes no more
     measurements, and a retry would succeed without any.
     """
-    name, number = str(wanted["metadata"]["name"]), 0
+    name, number = str(desired["metadata"]["name"]), 0
     while True:
         tried = f"{name}.{number}" if number else name
-        found = existing(tried)
-        if found is None:
-            return wanted | {"metadata": wanted["metadata"] | {"name": tried}}, None
-        if _will_do(found, wanted):
-            return wanted, found
+        run = existing(tried)
+        if run is None:
+            return desired | {"metadata": desired["metadata"] | {"name": tried}}, None
+        if _will_do(run, desired):
+            return desired, run
         number += 1
 
 
-def _will_do(run: AnalysisRun, wanted: Json) -> bool:
+def _will_do(run: AnalysisRun, desired: Json) -> bool:
     owner = run.metadata.controller()
-    same_owner = owner is not None and owner.uid == wanted["metadata"]["ownerReferences"][0]["uid"]
-    asked = converted(wanted["spec"], AnalysisRunSpec)
+    same_owner = owner is not None and owner.uid == desired["metadata"]["ownerReferences"][0]["uid"]
+    asked = converted(desired["spec"], AnalysisRunSpec)
     plain = msgspec.structs.replace(run.spec, ttl_strategy=None)
     return same_owner and run.status.phase not in COMPLETED and plain == asked

@@ -161,15 +161,15 @@ def _trims(metric: ResolvedMetric, result: MetricResult | None) -> bool:
 
 def _assessed(metric: ResolvedMetric, result: MetricResult, *, terminating: bool) -> MetricResult:
     phase = metric_phase(metric.limits, result, terminating=terminating)
-    kept = result.measurements[-metric.kept :]
+    retained = result.measurements[-metric.kept :]
     last = last_measurement(result)
     if phase == result.phase:
-        return msgspec.structs.replace(result, measurements=kept)
+        return msgspec.structs.replace(result, measurements=retained)
     message = last.message if last is not None else result.message
     beyond = exceeded(metric.limits, result) if phase in COMPLETED and metric.dry_run else None
     if beyond is not None:
         message = f"Metric assessed {phase} due to {beyond[1]}"
-    return msgspec.structs.replace(result, phase=phase, message=message, measurements=kept)
+    return msgspec.structs.replace(result, phase=phase, message=message, measurements=retained)
 
 
 class _RunPhase:
@@ -208,11 +208,11 @@ class _RunPhase:
 
 
 def _status(
-    run: AnalysisRun, results: list[MetricResult], found: _RunPhase, now: float, *, terminating: bool
+    run: AnalysisRun, results: list[MetricResult], assessment: _RunPhase, now: float, *, terminating: bool
 ) -> AnalysisRunStatus:
     phase, message = RUNNING, ""
-    if terminating or found.completed:
-        phase, message = found.phase or SUCCESSFUL, found.message
+    if terminating or assessment.completed:
+        phase, message = assessment.phase or SUCCESSFUL, assessment.message
     return fitted(
         AnalysisRunStatus(
             phase=phase,
@@ -220,8 +220,8 @@ def _status(
             metric_results=results,
             started_at=run.status.started_at or format_time(now),
             completed_at=format_time(now) if phase in COMPLETED else None,
-            run_summary=found.summary,
-            dry_run_summary=found.dry_run_summary,
+            run_summary=assessment.summary,
+            dry_run_summary=assessment.dry_run_summary,
         )
     )
 

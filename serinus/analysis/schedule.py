@@ -55,7 +55,7 @@ def tasks(
     if run.status.phase in COMPLETED:
         return []
     terminating = is_terminating(run)
-    found: list[Task] = []
+    due_tasks: list[Task] = []
     results = results_of(run)
     for metric in resolved.metrics:
         result = results.get(metric.name)
@@ -66,12 +66,12 @@ def tasks(
         unfinished = last is not None and last.finished_at is None
         if terminating:
             if unfinished:
-                found.append(Task(metric, "terminate", last, number))
+                due_tasks.append(Task(metric, "terminate", last, number))
             continue
         at = due_at(run, metric, result, (due or {}).get(metric.name))
         if (at is not None and now >= at) or (unfinished and metric.name in woken):
-            found.append(Task(metric, "resume" if unfinished else "run", last if unfinished else None, number))
-    return found
+            due_tasks.append(Task(metric, "resume" if unfinished else "run", last if unfinished else None, number))
+    return due_tasks
 
 
 def endings(run: AnalysisRun) -> list[Task]:
@@ -80,13 +80,13 @@ def endings(run: AnalysisRun) -> list[Task]:
     The metrics are those of the spec, without arguments, because the arguments may be the cause of the failure. A
     measurement contains all data that its end needs.
     """
-    found: list[Task] = []
+    terminations: list[Task] = []
     results = results_of(run)
     for metric in unfilled(run).metrics:
         last = last_measurement(results.get(metric.name))
         if last is not None and last.finished_at is None:
-            found.append(Task(metric, "terminate", last))
-    return found
+            terminations.append(Task(metric, "terminate", last))
+    return terminations
 
 
 def unfilled(run: AnalysisRun) -> Resolved:

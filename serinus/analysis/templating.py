@@ -101,5 +101,5 @@ def with_arguments(metric: Metric, values: Mapping[str, str], room: Room | None 
 
 def names_in(*texts: str | int | None) -> set[str]:
     """The arguments that these texts name."""
-    found = (_placeholder(ARGUMENTS).findall(text) for text in texts if isinstance(text, str))
-    return {tag.rstrip().removeprefix("args.") for tags in found for tag, _ in tags}
+    tags_by_text = (_placeholder(ARGUMENTS).findall(text) for text in texts if isinstance(text, str))
+    return {tag.rstrip().removeprefix("args.") for tags in tags_by_text for tag, _ in tags}

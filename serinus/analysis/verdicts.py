@@ -31,16 +31,16 @@ class _Conditions:
         self._size = 0
 
     def get(self, text: str) -> Condition:
-        found = self._kept.get(text)
-        if found is not None:
+        condition = self._kept.get(text)
+        if condition is not None:
             self._kept.move_to_end(text)
-            return found
-        found = self._kept[text] = Condition(text)
+            return condition
+        condition = self._kept[text] = Condition(text)
         self._size += len(text)
         while self._size > MOST_KEPT:
             oldest, _ = self._kept.popitem(last=False)
             self._size -= len(oldest)
-        return found
+        return condition
 
 
 _conditions = _Conditions()
@@ -51,7 +51,7 @@ class Judged(NamedTuple):
 
     phase: str
     own: str = ""
-    said: str = ""
+    foreign: str = ""
 
 
 class _NoValue(Exception):
@@ -63,10 +63,10 @@ def judged(metric: Metric, result: Any, now: float, shown: Metric | None = None,
 
     `steps`: of each condition. TooMuchWork for one that needs more than these, and not more than STEPS.
     """
-    seen = shown or metric
+    visible = shown or metric
     try:
-        success = _holds("successCondition", metric.success_condition, seen.success_condition, result, now, steps)
-        failure = _holds("failureCondition", metric.failure_condition, seen.failure_condition, result, now, steps)
+        success = _holds("successCondition", metric.success_condition, visible.success_condition, result, now, steps)
+        failure = _holds("failureCondition", metric.failure_condition, visible.failure_condition, result, now, steps)
     except _NoValue as why:
         return Judged(ERROR, *why.args)
     if failure:

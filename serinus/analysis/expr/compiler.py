@@ -167,11 +167,11 @@ class _Compiler:
         return Made(t.common(left.type, right.type), run_it)
 
     def _logic(self, node: n.Logic) -> Made:
-        made = [self.make(term) for term in node.terms]
-        for before, after in itertools.pairwise(made):
+        operands = [self.make(term) for term in node.terms]
+        for before, after in itertools.pairwise(operands):
             if not {before.type, after.type} <= {t.BOOL, t.UNKNOWN}:
                 raise operators.mismatch(node.operator, before.type, after.type)
-        terms, stop = [one.run for one in made], node.operator in ("or", "||")
+        terms, stop = [one.run for one in operands], node.operator in ("or", "||")
 
         def run_it(run: Run) -> bool:
             return next((stop for term in terms if operators.truth(term(run)) is stop), not stop)
@@ -188,22 +188,22 @@ class _Compiler:
         )
 
     def _items(self, node: n.Items) -> Made:
-        made = [self.make(item) for item in node.items]
-        kinds = {one.type for one in made}
-        runs = [one.run for one in made]
+        items = [self.make(item) for item in node.items]
+        kinds = {one.type for one in items}
+        runs = [one.run for one in items]
         return Made(t.list_of(kinds.pop() if len(kinds) == 1 else None), lambda run: [one(run) for one in runs])
 
     def _pairs(self, node: n.Pairs) -> Made:
-        made = [(self.make(key).run, self.make(value).run) for key, value in node.pairs]
+        pairs = [(self.make(key).run, self.make(value).run) for key, value in node.pairs]
 
         def run_it(run: Run) -> dict[str, Any]:
-            found: dict[str, Any] = {}
-            for key, value in made:
+            mapping: dict[str, Any] = {}
+            for key, value in pairs:
                 name = key(run)
                 if not isinstance(name, str):
                     raise ConditionError(f"interface conversion: interface {{}} is {go_type(name)}, not string")
-                found[name] = value(run)
-            return found
+                mapping[name] = value(run)
+            return mapping
 
         return Made(t.MAP, run_it)
 
@@ -228,8 +228,8 @@ class _Compiler:
         return Made(body.type, run_it)
 
     def _sequence(self, node: n.Sequence) -> Made:
-        made = [self.make(one) for one in node.nodes]
-        runs = [one.run for one in made]
+        parts = [self.make(one) for one in node.nodes]
+        runs = [one.run for one in parts]
 
         def run_it(run: Run) -> Any:
             value: Any = None
@@ -237,7 +237,7 @@ class _Compiler:
                 value = one(run)
             return value
 
-        return Made(made[-1].type, runs[0] if len(runs) == 1 else run_it)
+        return Made(parts[-1].type, runs[0] if len(runs) == 1 else run_it)
 
     def _chain(self, node: n.Chain) -> Made:
         inner = self.make(node.inner)
@@ -259,10 +259,10 @@ class _Compiler:
             return self._name(n.Name(str(node.key.value)))
 
         def run_it(run: Run) -> Any:
-            found = value(run)
-            if found is None and optional:
+            owner_value = value(run)
+            if owner_value is None and optional:
                 raise _Ended
-            return fetch(found, index(run))
+            return fetch(owner_value, index(run))
 
         return Made(kind, run_it)
 
@@ -272,10 +272,10 @@ class _Compiler:
             raise ConditionError(f"cannot slice {owner.type}")
         bounds: list[Eval | None] = []
         for bound in (node.start, node.end):
-            made = None if bound is None else self.make(bound)
-            if made is not None and made.type not in (t.INT, t.UNKNOWN):
-                raise ConditionError(f"non-integer slice index {made.type}")
-            bounds.append(None if made is None else made.run)
+            compiled = None if bound is None else self.make(bound)
+            if compiled is not None and compiled.type not in (t.INT, t.UNKNOWN):
+                raise ConditionError(f"non-integer slice index {compiled.type}")
+            bounds.append(None if compiled is None else compiled.run)
         value, (start, end) = owner.run, bounds
 
         def run_it(run: Run) -> Any:
@@ -286,27 +286,27 @@ class _Compiler:
     def _call(self, node: n.Call) -> Made:
         if node.name in PREDICATES:
             return self._predicate(node)
-        made = [self.make(argument) for argument in node.arguments]
+        arguments = [self.make(argument) for argument in node.arguments]
         if node.name == RESULT and not self._is_open:
             raise ConditionError(f"{self._result} is not callable")
         function = FUNCTIONS.get(node.name)
         if function is None:
             raise ConditionError(f"unknown name {node.name}")
-        kind = function.check([one.type for one in made])
-        work, runs = function.work, [one.run for one in made]
+        kind = function.check([one.type for one in arguments])
+        work, runs = function.work, [one.run for one in arguments]
         return Made(kind, lambda run: work([one(run) for one in runs], run))
 
     def _method(self, node: n.Method) -> Made:
-        owner, made = self.make(node.owner), [self.make(argument) for argument in node.arguments]
-        arguments = [one.type for one in made]
+        owner, compiled = self.make(node.owner), [self.make(argument) for argument in node.arguments]
+        arguments = [one.type for one in compiled]
         kind = t.UNKNOWN if owner.type == t.UNKNOWN else check_method(owner.type, node.name, arguments)
-        value, runs, name, optional = owner.run, [one.run for one in made], node.name, node.optional
+        value, runs, name, optional = owner.run, [one.run for one in compiled], node.name, node.optional
 
         def run_it(run: Run) -> Any:
-            found = value(run)
-            if found is None and optional:
+            receiver = value(run)
+            if receiver is None and optional:
                 raise _Ended
-            return call_method(found, name, [one(run) for one in runs])
+            return call_method(receiver, name, [one(run) for one in runs])
 
         return Made(kind, run_it)
 
@@ -321,21 +321,21 @@ class _Compiler:
         rest = node.arguments[1:]
         if rest and isinstance(rest[0], n.Predicate):
             self._elements.append((element, t.UNKNOWN))
-            made = self.make(rest[0].body)
+            predicate = self.make(rest[0].body)
             self._elements.pop()
-            if made.type == t.NIL:
+            if predicate.type == t.NIL:
                 raise ConditionError("predicate should has one input and one output param")
-            if rule.tests and made.type not in (t.BOOL, t.UNKNOWN):
-                raise ConditionError(f"predicate should return boolean (got {made.type})")
-            body, body_type = Body(made.run, cost=1 + rest[0].depth), made.type
+            if rule.tests and predicate.type not in (t.BOOL, t.UNKNOWN):
+                raise ConditionError(f"predicate should return boolean (got {predicate.type})")
+            body, body_type = Body(predicate.run, cost=1 + rest[0].depth), predicate.type
             rest = rest[1:]
         extra = self.make(rest[0]).run if rest else None
         value, work, name = source.run, rule.work, node.name
 
         def run_it(run: Run) -> Any:
-            found = value(run)
-            if not isinstance(found, list):
-                raise ConditionError(f"builtin {name} takes only array (got {go_type(found)})")
-            return work(found, body, run, None if extra is None else extra(run), extra is not None)
+            elements = value(run)
+            if not isinstance(elements, list):
+                raise ConditionError(f"builtin {name} takes only array (got {go_type(elements)})")
+            return work(elements, body, run, None if extra is None else extra(run), extra is not None)
 
         return Made(rule.gives(element, body_type), run_it)

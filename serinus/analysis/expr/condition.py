@@ -35,12 +35,12 @@ class Condition:
         if isinstance(result, list | dict) and nests_too_deep(result):
             raise ConditionError(f"the result cannot be judged: {TOO_DEEP}")
         kind = type_of(result)
-        made = self._made.get(kind)
-        if made is None:
-            made = compile_for(self._tree, kind)
+        program = self._made.get(kind)
+        if program is None:
+            program = compile_for(self._tree, kind)
             if len(self._made) < MOST_TYPES:
-                self._made[kind] = made
-        return made.run(Run(result, round(now * 1e6) * 1000, Budget(steps)))
+                self._made[kind] = program
+        return program.run(Run(result, round(now * 1e6) * 1000, Budget(steps)))
 
     def holds(self, result: Any, now: float = 0.0, steps: int = STEPS) -> bool:
         """Whether the condition is true for this result. ConditionError if it is neither true nor false."""

@@ -52,7 +52,7 @@ def tokens(text: str) -> list[Token]:
     """All tokens, EOF last. ConditionError for invalid text."""
     if len(text) > LONGEST:
         raise ConditionError(f"the condition has {len(text)} characters: at most {LONGEST} are read")
-    found: list[Token] = []
+    result: list[Token] = []
     at = 0
     while at < len(text):
         match = _TOKEN.match(text, at)
@@ -65,21 +65,21 @@ def tokens(text: str) -> list[Token]:
         if kind == "number":
             if at < len(text) and (text[at].isalnum() or text[at] == "_"):
                 raise ConditionError(f'bad number syntax: "{piece}{text[at]}"')
-            found.append(Token("Number", _number(piece), match.start()))
+            result.append(Token("Number", _number(piece), match.start()))
         elif kind == "string":
-            found.append(Token("String", _unescaped(piece[1:-1]), match.start()))
+            result.append(Token("String", _unescaped(piece[1:-1]), match.start()))
         elif kind == "raw":
-            found.append(Token("String", piece[1:-1], match.start()))
+            result.append(Token("String", piece[1:-1], match.start()))
         elif kind == "word":
-            found.append(Token("Operator" if piece in WORDS else "Identifier", piece, match.start()))
+            result.append(Token("Operator" if piece in WORDS else "Identifier", piece, match.start()))
         elif kind == "bracket":
-            found.append(Token("Bracket", piece, match.start()))
+            result.append(Token("Bracket", piece, match.start()))
         elif kind == "operator":
-            found.append(Token("Operator", piece, match.start()))
+            result.append(Token("Operator", piece, match.start()))
         else:
             raise ConditionError(f"{piece}: raw bytes are no value that a condition can compare; write a string")
-    found.append(Token("EOF", "", len(text)))
-    return found
+    result.append(Token("EOF", "", len(text)))
+    return result
 
 
 def _unreadable(text: str, at: int) -> str:

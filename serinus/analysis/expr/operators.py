@@ -26,10 +26,10 @@ def mismatch(operator: str, left: Type, right: Type) -> ConditionError:
 
 def result_type(operator: str, left: Type, right: Type) -> Type:
     """The type of `left operator right`. ConditionError if the types clash for all values."""
-    found = _result_type(operator, left, right)
-    if found is None:
+    kind = _result_type(operator, left, right)
+    if kind is None:
         raise mismatch(operator, left, right)
-    return found
+    return kind
 
 
 def _result_type(operator: str, left: Type, right: Type) -> Type | None:
@@ -94,8 +94,8 @@ def _moments(operator: str, left: Type, right: Type) -> Type | None:
         **{("*", n, t.DURATION): t.DURATION for n in t.NUMBERS},
     }
     fitting = {
-        made
-        for (o, a, b), made in pairs.items()
+        result
+        for (o, a, b), result in pairs.items()
         if o == operator and left in (a, t.UNKNOWN) and right in (b, t.UNKNOWN)
     }
     if not fitting:

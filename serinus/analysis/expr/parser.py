@@ -32,8 +32,8 @@ def parse(text: str) -> n.Node:
 
 
 class _Parser:
-    def __init__(self, found: list[Token]) -> None:
-        self._tokens = found
+    def __init__(self, tokens: list[Token]) -> None:
+        self._tokens = tokens
         self._at = 0
         self._made = 0
         self._nested = 0
@@ -71,10 +71,10 @@ class _Parser:
         return token
 
     def _take(self, value: str, kind: str = "Operator") -> bool:
-        found = self._is(value, kind)
-        if found:
+        fits = self._is(value, kind)
+        if fits:
             self._next()
-        return found
+        return fits
 
     def _expect(self, value: str, kind: str = "Operator") -> None:
         if not self._take(value, kind):
@@ -86,12 +86,12 @@ class _Parser:
         return str(self._next().value)
 
     def _sequence(self) -> n.Node:
-        found = [self._expression()]
+        nodes = [self._expression()]
         while self._take(";"):
             if self._token.kind == "EOF" or self._is("}", "Bracket"):
                 break
-            found.append(self._expression())
-        return found[0] if len(found) == 1 else self._new(n.Sequence(found))
+            nodes.append(self._expression())
+        return nodes[0] if len(nodes) == 1 else self._new(n.Sequence(nodes))
 
     def _expression(self, precedence: int = 0) -> n.Node:
         self._nested += 1
@@ -234,24 +234,24 @@ class _Parser:
 
     def _list(self, end: str) -> list[n.Node]:
         """Expressions up to `end`, with an optional comma after the last."""
-        found: list[n.Node] = []
+        nodes: list[n.Node] = []
         while not self._take(end, "Bracket"):
-            if found:
+            if nodes:
                 self._expect(",")
                 if self._take(end, "Bracket"):
                     break
-            found.append(self._expression())
-        return found
+            nodes.append(self._expression())
+        return nodes
 
     def _pairs(self) -> list[tuple[n.Node, n.Node]]:
-        found: list[tuple[n.Node, n.Node]] = []
+        pairs: list[tuple[n.Node, n.Node]] = []
         while not self._take("}", "Bracket"):
-            if found:
+            if pairs:
                 self._expect(",")
                 if self._take("}", "Bracket"):
                     break
-            found.append((self._key(), self._expression()))
-        return found
+            pairs.append((self._key(), self._expression()))
+        return pairs
 
     def _key(self) -> n.Node:
         token = self._token

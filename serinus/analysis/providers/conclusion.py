@@ -33,9 +33,9 @@ def _concluded(call: Call, reading: Reading, started: str, now: float, steps: in
     verdict = judged(call.metric, reading.result, now, call.shown, steps)
     return Measurement(
         verdict.phase,
-        call.hidden.message(verdict.own, verdict.said, LONGEST_MESSAGE),
+        call.hidden.message(verdict.own, verdict.foreign, LONGEST_MESSAGE),
         started,
         format_time(now),
-        value="" if verdict.phase == ERROR else call.said(reading.value, LONGEST_VALUE),
-        metadata={key: call.said(text, LONGEST_VALUE) for key, text in reading.metadata.items()},
+        value="" if verdict.phase == ERROR else call.foreign(reading.value, LONGEST_VALUE),
+        metadata={key: call.foreign(text, LONGEST_VALUE) for key, text in reading.metadata.items()},
     )

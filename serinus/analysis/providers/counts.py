@@ -24,11 +24,11 @@ PATHS = {"web": "jsonPath"}
 
 
 class NoCounts(Exception):
-    """A look that is not usable now, with the reason. `said`: the foreign text at its end."""
+    """A look that is not usable now, with the reason. `foreign`: the foreign text at its end."""
 
-    def __init__(self, own: str, said: str = "") -> None:
-        super().__init__(own + said)
-        self.own, self.said = own, said
+    def __init__(self, own: str, foreign: str = "") -> None:
+        super().__init__(own + foreign)
+        self.own, self.foreign = own, foreign
 
 
 class Counting:
@@ -71,7 +71,7 @@ class Counting:
         try:
             results = await self._results(calls)
         except ProviderError as error:
-            raise NoCounts(error.own, error.said) from error
+            raise NoCounts(error.own, error.foreign) from error
         return {field: _number(field, result, self._metric) for field, result in results.items()}
 
     async def _results(self, calls: list[tuple[Any, Call]]) -> dict[str, Any]:
@@ -84,8 +84,8 @@ class Counting:
             answer = await asked.answer(config, call)
             return await call.taken(answer, lambda: results(answer.body, texts))
         assert isinstance(asked, QueryProvider)  # `COUNTING` names no others
-        found = await asyncio.gather(*(asked.query(config, call) for config, call in calls))
-        return {field: reading.result for field, reading in zip(self._metric.queries, found, strict=True)}
+        readings = await asyncio.gather(*(asked.query(config, call) for config, call in calls))
+        return {field: reading.result for field, reading in zip(self._metric.queries, readings, strict=True)}
 
 
 def part_of(metric: SequentialMetric, field: str) -> dict[str, Any]:

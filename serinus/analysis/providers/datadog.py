@@ -84,7 +84,7 @@ class Datadog(QueryProvider[DatadogConfig]):
         check(config)
         if config.aggregator not in ("", "last", "sum"):
             raise ProviderError(f"the past has no aggregator {config.aggregator}: a count takes sum or last")
-        found: dict[float, float] = {}
+        values_by_time: dict[float, float] = {}
         for first in range(0, len(times), MOST_POINTS):
             part = times[first : first + MOST_POINTS]
             start, end = part[0] - step, part[-1]
@@ -92,8 +92,8 @@ class Datadog(QueryProvider[DatadogConfig]):
             request = _series_request(config, start, end, step) if v2 else _span(config, start, end)
             answer = await _asked(config, call, request)
             points = await call.taken(answer, partial(_past_points, answer, step))
-            found |= {time: values[-1] for time, values in points_by_look(points, part, step).items()}
-        return found
+            values_by_time |= {time: values[-1] for time, values in points_by_look(points, part, step).items()}
+        return values_by_time
 
 
 def check(config: DatadogConfig) -> None:
@@ -146,16 +146,16 @@ async def _credentials(config: DatadogConfig, call: Call) -> Credentials:
     if ref.namespaced and not ref.name:
         raise ProviderError("secret name is required for namespaced credentials")
     if ref.name:
-        found = await reach.secret(call.namespace if ref.namespaced else reach.namespace, ref.name, public=PUBLIC)
+        data = await reach.secret(call.namespace if ref.namespaced else reach.namespace, ref.name, public=PUBLIC)
     elif all(reach.environment.get(key) for key in ("DD_API_KEY", "DD_APP_KEY", "DD_ADDRESS")):
         env = reach.environment
         hide(env["DD_API_KEY"], env["DD_APP_KEY"])
         return Credentials(env["DD_API_KEY"], env["DD_APP_KEY"], env["DD_ADDRESS"])
     else:
-        found = await reach.secret(reach.namespace, SECRET, public=PUBLIC)
-    if not found or not found.get("api-key") or not found.get("app-key"):
+        data = await reach.secret(reach.namespace, SECRET, public=PUBLIC)
+    if not data or not data.get("api-key") or not data.get("app-key"):
         raise ProviderError("failed to find the credentials for datadog metrics provider")
-    return Credentials(found["api-key"], found["app-key"], found.get("address") or DEFAULT_ADDRESS)
+    return Credentials(data["api-key"], data["app-key"], data.get("address") or DEFAULT_ADDRESS)
 
 
 def _scalar_request(config: DatadogConfig, start: float, end: float) -> dict[str, Any]:
@@ -192,12 +192,12 @@ def _span(config: DatadogConfig, start: float, end: float) -> dict[str, Any]:
 
 def _past_points(answer: Answer, step: float) -> list[tuple[float, float]]:
     """(time, value) of the only series. ProviderError for points that are further apart than `step` seconds."""
-    found = _checked(answer)
+    body = _checked(answer)
     try:
-        attributes: dict[str, Any] = (found.get("data") or {}).get("attributes") or {}
+        attributes: dict[str, Any] = (body.get("data") or {}).get("attributes") or {}
         times = attributes.get("times") or []
         series = [list(zip(times, values, strict=True)) for values in attributes.get("values") or []]
-        series += [one.get("pointlist") or [] for one in found.get("series") or []]
+        series += [one.get("pointlist") or [] for one in body.get("series") or []]
         stamps = [float(at) / 1000 for one in series for at, _ in one]
         points = [(float(at) / 1000, float(value)) for one in series for at, value in one if value is not None]
     except UNREADABLE as error:
@@ -218,16 +218,16 @@ def _checked(answer: Answer) -> dict[str, Any]:
         raise ProviderError(f"received authentication error response code: {answer.status} ", answer.text)
     if not answer.ok:
         raise ProviderError(f"received non 2xx response code: {answer.status} ", answer.text)
-    found = answer.json()
-    if not isinstance(found, dict):
+    body = answer.json()
+    if not isinstance(body, dict):
         raise ProviderError("Could not parse JSON body: it is no object")
-    return found
+    return body
 
 
-def _points(found: dict[str, Any]) -> Reading:
+def _points(body: dict[str, Any]) -> Reading:
     """v1: the last point of the first series."""
     try:
-        series: list[Any] = found.get("series") or []
+        series: list[Any] = body.get("series") or []
         points: list[Any] = series[0].get("pointlist") or [] if series else []
         if not points:
             return Reading(None, "[]")
@@ -237,10 +237,10 @@ def _points(found: dict[str, Any]) -> Reading:
     return Reading(value, plain_text(value))
 
 
-def _columns(found: dict[str, Any]) -> Reading:
+def _columns(body: dict[str, Any]) -> Reading:
     """v2: the first column of numbers; with groups all of its values."""
     try:
-        data: dict[str, Any] = found.get("data") or {}
+        data: dict[str, Any] = body.get("data") or {}
         if data.get("errors"):
             raise ProviderError("There were errors in your query: ", data["errors"])
         columns: list[Any] = (data.get("attributes") or {}).get("columns") or []
@@ -262,20 +262,20 @@ def _columns(found: dict[str, Any]) -> Reading:
 
 
 def _tags(groups: list[list[Any]], row: int) -> str:
-    found: list[str] = []
+    labels: list[str] = []
     for column in groups:
         tags = column[row] if row < len(column) else []
-        found += map(str, tags) if isinstance(tags, list) else [str(tags)]
-    return ",".join(found)
+        labels += map(str, tags) if isinstance(tags, list) else [str(tags)]
+    return ",".join(labels)
 
 
 def _group_metadata(pairs: list[tuple[str, float]]) -> dict[str, str]:
-    kept, metadata = pairs, dict[str, str]()
+    listed, metadata = pairs, dict[str, str]()
     if len(pairs) > MOST_GROUPS:
         by_value = sorted(pairs, key=lambda pair: pair[1])
-        kept = by_value[: MOST_GROUPS // 2] + by_value[-MOST_GROUPS // 2 :]
+        listed = by_value[: MOST_GROUPS // 2] + by_value[-MOST_GROUPS // 2 :]
         metadata["groups_truncated"] = "true"
-    shown = [{"name": name, "value": int(value) if value == int(value) else value} for name, value in kept]
+    shown = [{"name": name, "value": int(value) if value == int(value) else value} for name, value in listed]
     return {"groups": json.dumps(shown, separators=(",", ":"), ensure_ascii=False), **metadata}
 
 

@@ -41,14 +41,14 @@ class Graphite(QueryProvider[GraphiteConfig]):
         query = f"{targets}&from={int(times[0] - step)}&until={int(times[-1])}"
         answer = await _asked(config, query, call)
         points = await call.taken(answer, lambda: _past_points(answer.json()))
-        found = points_by_look(points, times, step)
-        most = max(map(len, found.values()), default=0)
+        values_by_time = points_by_look(points, times, step)
+        most = max(map(len, values_by_time.values()), default=0)
         if most > 1:
             raise ProviderError(
                 f"Graphite answers {most} points for {step:g} s, and a count is one number: use "
                 f"`summarize(…, '{step:g}s', 'sum')`"
             )
-        return {time: values[0] for time, values in found.items()}
+        return {time: values[0] for time, values in values_by_time.items()}
 
 
 async def _asked(config: GraphiteConfig, query: str, call: Call) -> Answer:
@@ -67,20 +67,20 @@ async def _asked(config: GraphiteConfig, query: str, call: Call) -> Answer:
     return answer
 
 
-def _past_points(found: Any) -> list[tuple[float, float]]:
+def _past_points(targets: Any) -> list[tuple[float, float]]:
     """(time, value) of the only series, without Graphite's nulls."""
     try:
-        if len(found) > 1:
-            raise ProviderError(f"the query gives {len(found)} series, and a count is one: sum them")
-        return [(float(at), float(value)) for one in found for value, at in one["datapoints"] if value is not None]
+        if len(targets) > 1:
+            raise ProviderError(f"the query gives {len(targets)} series, and a count is one: sum them")
+        return [(float(at), float(value)) for one in targets for value, at in one["datapoints"] if value is not None]
     except UNREADABLE as error:
         raise ProviderError("the answer of Graphite cannot be read: ", error) from error
 
 
-def _reading(found: Any) -> Reading:
+def _reading(targets: Any) -> Reading:
     """The values of the first series, without Graphite's nulls."""
     try:
-        points: list[Any] = found[0]["datapoints"] if found else []
+        points: list[Any] = targets[0]["datapoints"] if targets else []
         values = Floats(float(value) for value, _ in points if value is not None)
     except UNREADABLE as error:
         raise ProviderError("the answer of Graphite cannot be read: ", error) from error

@@ -50,15 +50,15 @@ class Influxdb(QueryProvider[InfluxdbConfig]):
 
     async def past(self, config: InfluxdbConfig, times: Sequence[float], step: float, call: Call) -> dict[float, float]:
         """The same query for each time: the request sets Flux's `now()`."""
-        found: dict[float, float] = {}
+        values_by_time: dict[float, float] = {}
         for first in range(0, len(times), AT_ONCE):
             part = times[first : first + AT_ONCE]
             answers = await asyncio.gather(*(_asked(config, call, {"now": format_time(time)}) for time in part))
             for time, answer in zip(part, answers, strict=True):
                 value = _number(answer.text)
                 if value is not None:
-                    found[time] = value
-        return found
+                    values_by_time[time] = value
+        return values_by_time
 
 
 async def _asked(config: InfluxdbConfig, call: Call, more: Mapping[str, str]) -> Answer:
@@ -98,8 +98,8 @@ def _reading(text: str) -> Reading:
 
 def _refusal(answer: Answer) -> ProviderError:
     try:
-        found = answer.json()
-        return ProviderError("", f"{found['code']}: {found['message']}")
+        body = answer.json()
+        return ProviderError("", f"{body['code']}: {body['message']}")
     except (ProviderError, KeyError, TypeError):
         return refused(answer)
 

@@ -70,12 +70,14 @@ class Job(VerdictProvider[JobConfig]):
         pods = await _pods(call, namespace, name)
         hopeless = _hopeless(pods)
         if hopeless:
-            return ended(call, measurement, INCONCLUSIVE, call.said(hopeless))
+            return ended(call, measurement, INCONCLUSIVE, call.foreign(hopeless))
         elapsed = max(0.0, call.now - (parse_time(measurement.started_at) or call.now))
         # The pause grows with the root of the Job's age, so short Jobs end fast and long ones cost little.
         again = format_deadline(call.now + max(LEAST_PAUSE, math.sqrt(2 * elapsed)))
-        found = trouble([converted(pod, Pod, own=False) for pod in pods], call.now)
-        return msgspec.structs.replace(measurement, resume_at=again, message=call.said(found.lasting) if found else "")
+        pod_trouble = trouble([converted(pod, Pod, own=False) for pod in pods], call.now)
+        return msgspec.structs.replace(
+            measurement, resume_at=again, message=call.foreign(pod_trouble.lasting) if pod_trouble else ""
+        )
 
     async def terminate(self, call: Call, measurement: Measurement) -> Measurement:
         namespace, name = _where(call, measurement)
@@ -85,10 +87,10 @@ class Job(VerdictProvider[JobConfig]):
     async def clean_up(self, call: Call, keep: int) -> None:
         namespace = call.reach.environment.get(JOB_NAMESPACE) or call.namespace
         try:
-            found = await _cluster(call).list(JOBS, namespace, labels=f"{UID}={call.run.metadata.uid}")
+            page = await _cluster(call).list(JOBS, namespace, labels=f"{UID}={call.run.metadata.uid}")
         except Exception as error:
             raise ProviderError(f"Jobs in {namespace} cannot be listed: ", error) from error
-        own = [job for job in found.items if _of_metric(job, call.metric.name)]
+        own = [job for job in page.items if _of_metric(job, call.metric.name)]
         own.sort(key=lambda job: str(job["metadata"].get("creationTimestamp") or ""))
         for job in own[: max(0, len(own) - keep)]:
             await _delete(call, namespace, str(job["metadata"]["name"]))
@@ -102,7 +104,7 @@ def job_of(call: Call, namespace: str) -> Json:
     template: Json = spec.setdefault("template", {})
     pod_meta: Json = template.setdefault("metadata", {})
     pod_meta["labels"] = {**(pod_meta.get("labels") or {}), UID: meta.uid}
-    made: Json = {
+    job_meta: Json = {
         "name": job_name(meta.uid, metric, call.number),
         "namespace": namespace,
         "labels": {**config.metadata.labels, UID: meta.uid},
@@ -114,7 +116,7 @@ def job_of(call: Call, namespace: str) -> Json:
         },
     }
     if namespace == meta.namespace and call.reach.job_cluster is None:
-        made["ownerReferences"] = [
+        job_meta["ownerReferences"] = [
             {
                 "apiVersion": ANALYSIS_RUNS.api_version,
                 "kind": ANALYSIS_RUNS.kind,
@@ -124,7 +126,7 @@ def job_of(call: Call, namespace: str) -> Json:
                 "blockOwnerDeletion": True,
             }
         ]
-    return {"apiVersion": JOBS.api_version, "kind": JOBS.kind, "metadata": made, "spec": spec}
+    return {"apiVersion": JOBS.api_version, "kind": JOBS.kind, "metadata": job_meta, "spec": spec}
 
 
 def measured_by(annotations: Mapping[str, str]) -> tuple[str, str, str] | None:
@@ -189,8 +191,8 @@ def _hopeless(pods: Sequence[Json]) -> str:
         for one in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
             waiting: dict[str, Any] = (one.get("state") or {}).get("waiting") or {}
             if waiting.get("reason") in HOPELESS:
-                said = f"({waiting['reason']}): {waiting.get('message', '')}\n"
-                return f"Pod {pod['metadata']['name']}, container {one.get('name')} has terminal error {said}"
+                reason = f"({waiting['reason']}): {waiting.get('message', '')}\n"
+                return f"Pod {pod['metadata']['name']}, container {one.get('name')} has terminal error {reason}"
     return ""
 
 

@@ -89,13 +89,13 @@ class Kayenta(VerdictProvider[KayentaConfig]):
         answer = await _asked(call, "GET", f"/canary/{quote(execution, safe='')}")
         if answer.status != 200:
             raise ProviderError("Invalid Response")
-        found = await call.taken(answer, answer.json)
-        complete = found.get("complete") if isinstance(found, dict) else None
+        state = await call.taken(answer, answer.json)
+        complete = state.get("complete") if isinstance(state, dict) else None
         if not isinstance(complete, bool):
             raise ProviderError("Missing Complete Status")
         if not complete:
             return msgspec.structs.replace(measurement, resume_at=format_deadline(call.now + PAUSE))
-        score = _score(found)
+        score = _score(state)
         phase = FAILED
         if score >= config.threshold.passing:
             phase = SUCCESSFUL
@@ -125,15 +125,15 @@ def _checked(answer: Answer) -> Answer:
     return answer
 
 
-def _config_id(found: Any, name: str) -> str:
-    for one in found if isinstance(found, list) else []:
+def _config_id(configs: Any, name: str) -> str:
+    for one in configs if isinstance(configs, list) else []:
         if isinstance(one, dict) and one.get("name") == name and one.get("id"):
             return str(one["id"])
     raise ProviderError("Canary config not found")
 
 
-def _score(found: dict[str, Any]) -> int:
-    score: Any = found
+def _score(execution: dict[str, Any]) -> int:
+    score: Any = execution
     for key in ("result", "judgeResult", "score", "score"):
         score = score.get(key) if isinstance(score, dict) else None
     if type(score) not in (int, float):

@@ -59,8 +59,8 @@ class Round:
             self.end(gone=True)
             raise
         ended = self._reach.clock()
-        found = [call.result() for call in self._calls if not call.cancelled()]
-        return [dataclasses.replace(one, ended=ended) for one in found]
+        results = [call.result() for call in self._calls if not call.cancelled()]
+        return [dataclasses.replace(one, ended=ended) for one in results]
 
     def end(self, *, gone: bool) -> None:
         """Cancel the calls: at once if the run is `gone` or the call waits for a place, otherwise after a short time.
@@ -109,7 +109,7 @@ async def _measured(task: Task, call: Call) -> Measured:
         message = f"no answer within {LONGEST_CALL:.0f} s, the longest that a measurement may take"
         measurement = _error(task, started, reach, message)
     except ProviderError as error:
-        measurement = _error(task, started, reach, hidden.message(error.own, error.said, LONGEST_MESSAGE))
+        measurement = _error(task, started, reach, hidden.message(error.own, error.foreign, LONGEST_MESSAGE))
     except Exception as error:  # a bug, here or in a plugin, must not end the controller
         message = hidden.message(f"{type(error).__name__}: ", str(error), LONGEST_MESSAGE)
         measurement = _error(task, started, reach, message)

@@ -80,14 +80,14 @@ class NewRelic(QueryProvider[NewRelicConfig]):
                 "the past cannot be asked with FACET, COMPARE WITH or TIMESERIES: a count is one number"
             )
         query = _SPAN.sub(lambda match: match["quoted"] or "", config.query).strip()
-        found: dict[float, float] = {}
+        values_by_time: dict[float, float] = {}
         for first in range(0, len(times), MOST_BUCKETS):
             part = times[first : first + MOST_BUCKETS]
             span = f"SINCE {int((part[0] - step) * 1000)} UNTIL {int(part[-1] * 1000)}"
             answer = await _asked(config, f"{query} {span} TIMESERIES {step:g} SECONDS", call)
             points = await call.taken(answer, partial(_buckets, answer))
-            found |= {time: values[-1] for time, values in points_by_look(points, part, step).items()}
-        return found
+            values_by_time |= {time: values[-1] for time, values in points_by_look(points, part, step).items()}
+        return values_by_time
 
 
 async def _asked(config: NewRelicConfig, query: str, call: Call) -> Answer:
@@ -131,17 +131,17 @@ def _buckets(answer: Answer) -> list[tuple[float, float]]:
 
 
 def _rows(data: dict[str, Any]) -> list[Any]:
-    found: Any = data
+    value: Any = data
     for key in ("actor", "account", "nrql", "results"):
-        found = found.get(key) if isinstance(found, dict) else None
-    return found if isinstance(found, list) else []
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, list) else []
 
 
 def _reading(data: dict[str, Any]) -> Reading:
-    found = _rows(data)
-    if not found:
+    results = _rows(data)
+    if not results:
         raise ProviderError("no results returned from NRQL query")
-    rows = floats(found)
+    rows = floats(results)
     result = rows[0] if len(rows) == 1 else rows
     return Reading(result, json_text(result, Budget(), indent=None))
 

@@ -50,10 +50,10 @@ async def past_looks(
         except msgspec.ValidationError as error:
             raise SetupError(f"counts.{field}", str(error)) from None
         except ProviderError as error:
-            raise NoCounts(f"counts.{field}: {error.own}", error.said) from error
+            raise NoCounts(f"counts.{field}: {error.own}", error.foreign) from error
     rows = [_row(series, at) for at in sorted({at for points in series.values() for at in points})]
-    found = _differences(rows) if metric.totals else [row for row in rows if row is not None]
-    return [_look(row) for row in found], max(0, len(times) - len(found) - int(metric.totals))
+    counts = _differences(rows) if metric.totals else [row for row in rows if row is not None]
+    return [_look(row) for row in counts], max(0, len(times) - len(counts) - int(metric.totals))
 
 
 def with_past() -> list[str]:
@@ -71,13 +71,13 @@ def _row(series: Mapping[str, Mapping[float, float]], at: float) -> list[float] 
 
 def _differences(rows: Sequence[list[float] | None]) -> list[list[float]]:
     """The increases of totals between two times, without those in which a counter decreased."""
-    found: list[list[float]] = []
+    increases: list[list[float]] = []
     for before, after in pairwise(rows):
         if before is not None and after is not None:
             row = [later - earlier for earlier, later in zip(before, after, strict=True)]
             if min(row) >= 0:
-                found.append(row)
-    return found
+                increases.append(row)
+    return increases
 
 
 def _look(row: list[float]) -> Look:

@@ -13,9 +13,9 @@ def points_by_look(
     `points`: (seconds since the epoch at which its interval begins, value). `times`: `step` seconds apart. A time without
     points is left out.
     """
-    found: dict[float, list[float]] = {}
+    by_time: dict[float, list[float]] = {}
     for began, value in points:
         place = int((began - times[0] + step) // step)
         if 0 <= place < len(times):
-            found.setdefault(times[place], []).append(value)
-    return found
+            by_time.setdefault(times[place], []).append(value)
+    return by_time

@@ -82,7 +82,7 @@ class Plugin(VerdictProvider[PluginConfig]):
             raise ProviderError(f"failed to {_VERBS[operation]} via plugin: its answer has no phase")
         again = format_deadline(call.now + max(LEAST_PAUSE, answer.resume_after))
         told = msgspec.structs.replace(
-            answer, message=call.said(answer.message), value=call.said(answer.value, LONGEST_VALUE)
+            answer, message=call.foreign(answer.message), value=call.foreign(answer.value, LONGEST_VALUE)
         )
         return measured(told, before, format_time(call.now), again)
 
@@ -97,17 +97,17 @@ class Plugin(VerdictProvider[PluginConfig]):
             None if before is None else msgspec.to_builtins(before),
             keep,
         )
-        found = await self._find(name, call)
+        plugin = await self._find(name, call)
         try:
             async with asyncio.timeout(TIME_LIMIT):
-                if isinstance(found, Configured):
-                    return await execute(found, question)
-                return await getattr(found, _METHODS[operation])(question)
+                if isinstance(plugin, Configured):
+                    return await execute(plugin, question)
+                return await getattr(plugin, _METHODS[operation])(question)
         except TimeoutError as error:
             raise ProviderError(f"failed to {_VERBS[operation]} via plugin: no answer in {TIME_LIMIT:.0f} s") from error
         except Exception as error:  # a plugin is foreign code: its errors must not end the controller
-            said = str(error) or type(error).__name__
-            raise ProviderError(f"failed to {_VERBS[operation]} via plugin: ", said) from error
+            message = str(error) or type(error).__name__
+            raise ProviderError(f"failed to {_VERBS[operation]} via plugin: ", message) from error
 
     async def _find(self, name: str, call: Call) -> Any:
         for row in await _configured(call):
@@ -115,8 +115,8 @@ class Plugin(VerdictProvider[PluginConfig]):
                 return row
         for point in () if name in self._loaded else entry_points(group=ENTRY_POINTS, name=name):
             try:
-                made: Any = point.load()
-                self._loaded[name] = made() if isinstance(made, type) else made
+                loaded: Any = point.load()
+                self._loaded[name] = loaded() if isinstance(loaded, type) else loaded
             except Exception as error:
                 raise ProviderError("failed to create plugin: ", f"{name}: {error}") from error
         if name in self._loaded:
@@ -139,13 +139,13 @@ async def _configured(call: Call) -> list[Configured]:
     from serinus.api.yaml import reader as go_yaml  # imported only if a plugin is used
 
     try:
-        found = await call.reach.cluster.get(CONFIG_MAPS, CONFIG, call.reach.namespace)
+        config_map = await call.reach.cluster.get(CONFIG_MAPS, CONFIG, call.reach.namespace)
     except Exception as error:
         if code_of(error) == 404:
             return []
         raise ProviderError(f"failed to create plugin: ConfigMap {CONFIG} cannot be read: ", error) from error
     try:
-        rows = go_yaml.load((found.get("data") or {}).get(KEY) or "[]")
+        rows = go_yaml.load((config_map.get("data") or {}).get(KEY) or "[]")
         return msgspec.convert(rows, list[Configured])
     except (go_yaml.YamlError, msgspec.ValidationError) as error:
         raise ProviderError(f"failed to create plugin: ConfigMap {CONFIG}, {KEY}: ", error) from error

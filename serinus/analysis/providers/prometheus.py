@@ -84,16 +84,16 @@ class Prometheus(QueryProvider[PrometheusConfig]):
             answer = await self._answer(msgspec.structs.replace(config, query=together), call)
             return await call.taken(answer, lambda: _by_name(_data(answer), queries))
         except ProviderError as error:
-            if not error.said.startswith(REFUSED):
+            if not error.foreign.startswith(REFUSED):
                 raise
             each = [msgspec.structs.replace(config, query=query) for query in queries.values()]
-            found = await asyncio.gather(*(self.query(one, call) for one in each))
-            return {name: one.result for name, one in zip(queries, found, strict=True)}
+            readings = await asyncio.gather(*(self.query(one, call) for one in each))
+            return {name: one.result for name, one in zip(queries, readings, strict=True)}
 
     async def past(
         self, config: PrometheusConfig, times: Sequence[float], step: float, call: Call
     ) -> dict[float, float]:
-        found: dict[float, float] = {}
+        values_by_time: dict[float, float] = {}
         address = _address(config.address or call.reach.environment.get(ADDRESS, ""))
         headers = await _headers(config, call, DEFAULT_SECONDS)
         for first in range(0, len(times), MOST_POINTS):
@@ -102,8 +102,8 @@ class Prometheus(QueryProvider[PrometheusConfig]):
             form = {"query": config.query, **ends}
             url = f"{address}/api/v1/query_range"
             answer = await _queried(url, form, headers, config, call, config.timeout or DEFAULT_SECONDS)
-            found |= await call.taken(answer, partial(_points, answer))
-        return found
+            values_by_time |= await call.taken(answer, partial(_points, answer))
+        return values_by_time
 
     async def _answer(self, config: PrometheusConfig, call: Call) -> Answer:
         address = _address(config.address or call.reach.environment.get(ADDRESS, ""))
@@ -125,10 +125,10 @@ def _points(answer: Answer) -> dict[float, float]:
         raise ProviderError("bad_response: the answer cannot be read: ", error) from error
 
 
-def _by_name(found: dict[str, Any], queries: Mapping[str, str]) -> dict[str, Any]:
+def _by_name(body: dict[str, Any], queries: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, list[float]] = {name: [] for name in queries}
     try:
-        for series in (found.get("data") or {}).get("result") or []:
+        for series in (body.get("data") or {}).get("result") or []:
             values[series["metric"][NAME]].append(_sample(series["value"]))
     except UNREADABLE as error:
         raise ProviderError("bad_response: the answer cannot be read: ", error) from error
@@ -246,19 +246,19 @@ def _data(answer: Answer) -> dict[str, Any]:
     if not answer.ok and answer.status not in (400, 422):
         kind = "client" if 400 <= answer.status < 500 else "server" if answer.status >= 500 else "bad_response"
         raise ProviderError(f"{kind}_error: {kind} error: {answer.status}")
-    found = answer.json()
-    if not isinstance(found, dict) or found.get("status") not in ("success", "error"):
+    body = answer.json()
+    if not isinstance(body, dict) or body.get("status") not in ("success", "error"):
         raise ProviderError("bad_response: the answer is none of Prometheus's query API")
-    if found["status"] == "error" or not answer.ok:
-        raise ProviderError("", f"{found.get('errorType', 'unknown')}: {found.get('error', answer.status)}")
-    return found
+    if body["status"] == "error" or not answer.ok:
+        raise ProviderError("", f"{body.get('errorType', 'unknown')}: {body.get('error', answer.status)}")
+    return body
 
 
-def _reading(found: dict[str, Any]) -> Reading:
+def _reading(body: dict[str, Any]) -> Reading:
     try:
-        data: dict[str, Any] = found.get("data") or {}
+        data: dict[str, Any] = body.get("data") or {}
         kind, result = data.get("resultType"), data.get("result")
-        warnings = [str(warning) for warning in found.get("warnings") or []]
+        warnings = [str(warning) for warning in body.get("warnings") or []]
         metadata = {"warnings": ", ".join(f'"{warning}"' for warning in warnings)} if warnings else {}
         if kind == "scalar":
             value = _sample(result)

@@ -92,12 +92,12 @@ class Reach:
         Texts of the measurement show none of its values, except those of the keys in `public`, such as an address.
         """
         try:
-            found = await self.cluster.get(SECRETS, name, namespace)
+            secret = await self.cluster.get(SECRETS, name, namespace)
         except Exception as error:
             if code_of(error) == 404:
                 return None
             raise ProviderError(f"Secret {namespace}/{name} cannot be read: ", error) from error
-        data: dict[str, str] = found.get("data") or {}
+        data: dict[str, str] = secret.get("data") or {}
         decoded: dict[str, str] = {}
         for key, value in data.items():
             try:
@@ -175,7 +175,7 @@ class Call:
         reading = await self.taken(answer, work)
         return replace(reading, large=True) if len(answer.body) > SMALL else reading
 
-    def said(self, text: str, longest: int = LONGEST_MESSAGE) -> str:
+    def foreign(self, text: str, longest: int = LONGEST_MESSAGE) -> str:
         """Text of a server, a library or a plugin for the status: without secrets, and shortened."""
         return self.hidden.foreign(text, longest)
 

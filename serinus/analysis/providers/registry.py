@@ -43,24 +43,24 @@ def loaded(module: str) -> AnyProvider | None:
 @cache
 def providers() -> dict[str, AnyProvider]:
     """All providers by key. This imports every module of the folder."""
-    found = [provider for module in sorted(_modules()) if (provider := loaded(module)) is not None]
-    return {provider.key: provider for provider in found}
+    loadable = [provider for module in sorted(_modules()) if (provider := loaded(module)) is not None]
+    return {provider.key: provider for provider in loadable}
 
 
 def known(key: str) -> AnyProvider | None:
     """The provider with this key; None if there is none."""
     module = module_of(key)
-    found = loaded(module) if module in _modules() else None
-    return found if found is not None and found.key == key else None
+    candidate = loaded(module) if module in _modules() else None
+    return candidate if candidate is not None and candidate.key == key else None
 
 
 def provider(key: str) -> AnyProvider:
     """The provider with this key. ProviderError if there is none."""
-    found = known(key)
-    if found is None:
+    candidate = known(key)
+    if candidate is None:
         keys = ", ".join(sorted(key for key in providers() if "/" not in key))
         raise ProviderError("no provider ", f"{key!r}: it is one of {keys}")
-    return found
+    return candidate
 
 
 def provider_of(metric: Metric) -> AnyProvider:
@@ -75,25 +75,25 @@ def _built_in(metric: Metric) -> AnyProvider | None:
     """Serinus's own provider under `plugin`; None for other plugins."""
     plugins = metric.provider.get("plugin")
     names = [name for name in plugins if "/" in name] if isinstance(plugins, dict) else []
-    return next((found for name in names if (found := known(name)) is not None), None)
+    return next((candidate for name in names if (candidate := known(name)) is not None), None)
 
 
 def problems(metric: Metric) -> Iterator[tuple[str, str]]:
     """(field of the metric, error) of its provider's part. Values with placeholders are not checked."""
     try:
-        found = provider_of(metric)
+        used = provider_of(metric)
     except ProviderError as error:
         yield "provider", str(error)
         return
-    part = configured(metric, found.key) or {}
+    part = configured(metric, used.key) or {}
     open_values = b"{{" in msgspec.json.encode(part)
-    if open_values and "/" in found.key:
+    if open_values and "/" in used.key:
         return  # numbers may be arguments there: no schema forbids it
     try:
-        config = converted(part, found.config)
+        config = converted(part, used.config)
     except msgspec.ValidationError as error:
         problem, _, where = str(error).partition(" - at `$.")
-        yield f"{path_of(found.key)}{'.' + where.rstrip('`') if where else ''}", problem
+        yield f"{path_of(used.key)}{'.' + where.rstrip('`') if where else ''}", problem
         return
     if not open_values:
-        yield from ((path_of(found.key), problem) for problem in found.validate(config))
+        yield from ((path_of(used.key), problem) for problem in used.validate(config))

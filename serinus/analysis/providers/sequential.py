@@ -84,11 +84,11 @@ class SequentialVerdicts(VerdictProvider[Sequential]):
         if not course.began_at:
             course.began_at = course.used_at = now
         try:
-            found = await asked.counting.counts(call)
-            used = _add(metric, record, found, now)
+            counts = await asked.counting.counts(call)
+            used = _add(metric, record, counts, now)
         except NoCounts as gap:
             course.unused += 1
-            course.reason = call.said(f"{gap.own}{gap.said}", 300)
+            course.reason = call.foreign(f"{gap.own}{gap.foreign}", 300)
             used = False
         except SetupError as error:
             raise ProviderError("", str(error)) from None
@@ -139,17 +139,19 @@ class SequentialVerdicts(VerdictProvider[Sequential]):
             raise ProviderError("", str(error)) from None
 
 
-def _add(metric: SequentialMetric, record: Record, found: dict[str, float], now: float) -> bool:
+def _add(metric: SequentialMetric, record: Record, counts: dict[str, float], now: float) -> bool:
     """Add the counts as a look. NoCounts if they are not new, SetupError if they are invalid counts."""
     course = record.course
     if course.used_at > now + 1:
         raise NoCounts("the controller's clock went back: the look would overlap the one before")
-    made = found.get("time")
-    if made is not None and now - made > 2 * metric.interval:
-        raise NoCounts(f"counts.time: the provider answers data that is {age_words(now - made)} old")
-    if made is not None and made - now > 2 * metric.interval:
-        raise NoCounts(f"counts.time: the provider's clock is {age_words(made - now)} ahead of the controller's")
-    numbers = [found.get(field, 0.0) for field in FIELDS]
+    evaluated_at = counts.get("time")
+    if evaluated_at is not None and now - evaluated_at > 2 * metric.interval:
+        raise NoCounts(f"counts.time: the provider answers data that is {age_words(now - evaluated_at)} old")
+    if evaluated_at is not None and evaluated_at - now > 2 * metric.interval:
+        raise NoCounts(
+            f"counts.time: the provider's clock is {age_words(evaluated_at - now)} ahead of the controller's"
+        )
+    numbers = [counts.get(field, 0.0) for field in FIELDS]
     if metric.totals:
         checked_look(_within(numbers))
         before, course.totals = course.totals, numbers
@@ -231,9 +233,9 @@ def _ended(
 
 def _texts(record: Record, metric: SequentialMetric) -> tuple[str, str]:
     """The verdict as a sentence and as JSON."""
-    found, reason = summary(record, metric.interval), record.course.reason
-    message = f"{found.missing}; look not used: {reason}" if reason else found.missing
-    return message, msgspec.json.encode(found).decode()
+    result, reason = summary(record, metric.interval), record.course.reason
+    message = f"{result.missing}; look not used: {reason}" if reason else result.missing
+    return message, msgspec.json.encode(result).decode()
 
 
 PROVIDER = SequentialVerdicts()

@@ -62,18 +62,18 @@ def object_of(answer: Answer) -> dict[str, Any]:
     """The decoded response. ProviderError if it is no success, or no object."""
     if not answer.ok:
         raise refused(answer)
-    found = answer.json()
-    if not isinstance(found, dict):
+    body = answer.json()
+    if not isinstance(body, dict):
         raise ProviderError("the answer of Wavefront cannot be read: it is no object")
-    return found
+    return body
 
 
-def _reading(found: dict[str, Any], now: float) -> Reading:
+def _reading(body: dict[str, Any], now: float) -> Reading:
     """The point nearest to now of each series."""
-    if found.get("errorType") and found["errorType"] != "null":
-        raise ProviderError("", f"{found['errorType']}: {found.get('errorMessage', '')}")
+    if body.get("errorType") and body["errorType"] != "null":
+        raise ProviderError("", f"{body['errorType']}: {body.get('errorMessage', '')}")
     try:
-        series = [one["data"] for one in found.get("timeseries") or [] if one.get("data")]
+        series = [one["data"] for one in body.get("timeseries") or [] if one.get("data")]
         points = [min(data, key=lambda point: abs(point[0] - now)) for data in series]
         values = Floats(float(point[1]) for point in points)
         times = [int(point[0]) for point in points]
@@ -82,8 +82,8 @@ def _reading(found: dict[str, Any], now: float) -> Reading:
     if not values:
         raise ProviderError("No TimeSeries found in response from Wavefront")
     metadata = {"timestamps": ",".join(map(str, times)), "drift": ",".join(str(int(now) - time) for time in times)}
-    if found.get("warnings"):
-        metadata["warnings"] = str(found["warnings"])
+    if body.get("warnings"):
+        metadata["warnings"] = str(body["warnings"])
     shown = [f"{value:.2f}" for value in values]
     if len(values) == 1:
         return Reading(values[0], shown[0], metadata)

@@ -113,13 +113,13 @@ def results(body: bytes, paths: Mapping[str, str]) -> dict[str, Any]:
 def _first(path: str, data: Any) -> Any:
     """The first match of the path, with the numbers of Go. ProviderError without a match."""
     try:
-        found = find(path, data)
+        matches = find(path, data)
     except JsonPathError as error:
         raise ProviderError("Could not find JSONPath in body: ", error) from error
-    if not found:
+    if not matches:
         raise ProviderError("result of web metric produced no value")
     try:
-        return floats(found[0])
+        return floats(matches[0])
     except ConditionError as error:
         raise ProviderError("", error) from error
 

@@ -26,18 +26,18 @@ CLEAR = 1_000.0
 
 @dataclass(frozen=True, slots=True)
 class BudgetPower:
-    """`found`: the chance that harm is found by each step, the first one at 0. `seconds`: of a step."""
+    """`chances`: that harm is found by each step, the first one at 0. `seconds`: of a step."""
 
-    found: Sequence[float]
+    chances: Sequence[float]
     seconds: float
 
     def within(self, seconds: float) -> float:
         """The share of releases in which harm is found by the looks of this time."""
-        return self.found[min(len(self.found) - 1, floor(seconds / self.seconds + 1e-9))]
+        return self.chances[min(len(self.chances) - 1, floor(seconds / self.seconds + 1e-9))]
 
     def by(self, part: float) -> float | None:
         """The seconds until harm is found in this share of releases; None if it takes more than 30 days."""
-        return next((step * self.seconds for step, chance in enumerate(self.found) if chance >= part), None)
+        return next((step * self.seconds for step, chance in enumerate(self.chances) if chance >= part), None)
 
 
 @lru_cache(256)
@@ -54,16 +54,16 @@ def budget_power(settings: Settings, requests: float, interval: float, ratio: fl
     if looked * rate > CLEAR and ratio >= 3:
         return BudgetPower((0.0, 1.0), seconds)
     steps = min(MOST_STEPS, floor(LONGEST / seconds))
-    return BudgetPower(_found(budget, -log(settings.false_abort), looked * looks, rate, steps), seconds)
+    return BudgetPower(_chances(budget, -log(settings.false_abort), looked * looks, rate, steps), seconds)
 
 
-def _found(budget: float, limit: float, requests: float, rate: float, steps: int) -> list[float]:
+def _chances(budget: float, limit: float, requests: float, rate: float, steps: int) -> list[float]:
     """The chance that the evidence has reached `limit`, by the number of steps with so many requests each."""
     process = AbsoluteProcess(budget, harm=True)
     of_error, of_success = process.growth(1, 1), process.growth(1, 0)
 
-    def reached(seen: float, errors: int) -> bool:
-        good = max(0.0, seen - errors)
+    def reached(total: float, errors: int) -> bool:
+        good = max(0.0, total - errors)
         sums = [errors * bad + good * well for bad, well in zip(of_error, of_success, strict=True)]
         return log_mean_exp([0.0, log_mean_exp(sums)]) >= limit  # no stable version: its process stays at 1
 
@@ -89,8 +89,8 @@ def _found(budget: float, limit: float, requests: float, rate: float, steps: int
 
 def _sum(left: Sequence[float], right: Sequence[float]) -> list[float]:
     """The distribution of the sum of two independent numbers."""
-    found = [0.0] * (len(left) + len(right) - 1)
+    distribution = [0.0] * (len(left) + len(right) - 1)
     for place, chance in enumerate(left):
         for more, other in enumerate(right, start=place):
-            found[more] += chance * other
-    return found
+            distribution[more] += chance * other
+    return distribution

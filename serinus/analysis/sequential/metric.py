@@ -82,24 +82,26 @@ def configuration(metric: Metric) -> Mapping[str, Any] | None:
     plugins = metric.provider.get("plugin")
     if not isinstance(plugins, dict) or PLUGIN not in plugins:
         return None
-    found = plugins[PLUGIN]
-    return found if isinstance(found, dict) else {}
+    value = plugins[PLUGIN]
+    return value if isinstance(value, dict) else {}
 
 
 def sequential_metric(metric: Metric) -> SequentialMetric:
     """The metric with its arguments filled in. SetupError names the field that prevents a verdict."""
     try:
-        found = msgspec.convert(configuration(metric) or {}, Sequential, strict=False)
+        config = msgspec.convert(configuration(metric) or {}, Sequential, strict=False)
     except msgspec.ValidationError as error:
         raise SetupError("", str(error)) from None
     settings = checked(
-        Settings(found.false_abort, found.false_pass, found.tolerated, found.margin, found.budget, found.dispersion)
+        Settings(
+            config.false_abort, config.false_pass, config.tolerated, config.margin, config.budget, config.dispersion
+        )
     )
     if not metric.interval:
         raise SetupError("interval", "is missing: a sequential verdict takes a look at each interval, such as 30s")
-    if found.weight is not None and not 0 <= found.weight <= 100:
-        raise SetupError("weight", f"{found.weight:g} is no percentage between 0 and 100")
-    counts = dict(found.counts)
+    if config.weight is not None and not 0 <= config.weight <= 100:
+        raise SetupError("weight", f"{config.weight:g} is no percentage between 0 and 100")
+    counts = dict(config.counts)
     totals = counts.pop("totals", False) in (True, "true")
     age = {"time": counts.pop("time")} if "time" in counts else {}
     canary, stable = counts.pop("canary", None), counts.pop("stable", None)
@@ -120,11 +122,11 @@ def sequential_metric(metric: Metric) -> SequentialMetric:
         queries,
         totals,
         interval,
-        max(_seconds("noData", found.no_data), 2 * interval),
-        found.weight,
-        found.undecided,
-        found.role,
-        _expected(found.expected),
+        max(_seconds("noData", config.no_data), 2 * interval),
+        config.weight,
+        config.undecided,
+        config.role,
+        _expected(config.expected),
     )
 
 

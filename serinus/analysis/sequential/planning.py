@@ -47,8 +47,8 @@ class Times:
 
     def by(self, part: float) -> float | None:
         """The seconds until this share of releases has a verdict; None if that exceeds LONGEST."""
-        found = self.seconds[min(len(self.seconds), math.ceil(part * len(self.seconds))) - 1]
-        return None if found == math.inf else found
+        seconds = self.seconds[min(len(self.seconds), math.ceil(part * len(self.seconds))) - 1]
+        return None if seconds == math.inf else seconds
 
 
 def times_to_harm(
@@ -75,16 +75,16 @@ def found_by_step(
 
     `steps`: (weight from 0 to 1, seconds).
     """
-    found = [0] * len(steps)
+    first_harm = [0] * len(steps)
     for _ in range(runs):
         tally = Tally(settings)
         for place, (weight, seconds) in enumerate(steps):
             looks = min(LOOKS, max(1, int(seconds / traffic.interval)))
             draw = _look(traffic, weight, ratio, seconds / looks)
             if any(tally.add(draw(chance)).verdict == "harm" for _ in range(looks if seconds else 0)):
-                found[place] += 1
+                first_harm[place] += 1
                 break
-    return [total / runs for total in accumulate(found)]
+    return [total / runs for total in accumulate(first_harm)]
 
 
 def _times(

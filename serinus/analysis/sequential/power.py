@@ -29,13 +29,13 @@ SPREAD = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """`found`: the chance that harm is found by the nth error of both versions, from the 0th. `errors`: of both, per
+    """`chances`: that harm is found by the nth error of both versions, from the 0th. `errors`: of both, per
     minute.
 
     `interval`: seconds between looks. Harm is found at a look.
     """
 
-    found: Sequence[float]
+    chances: Sequence[float]
     errors: float
     interval: float
 
@@ -60,8 +60,8 @@ class Power:
         if mean <= 0:
             return 0.0
         low, weights = poisson(mean)
-        last = len(self.found) - 1
-        return min(1.0, sum(weight * self.found[min(count, last)] for count, weight in enumerate(weights, start=low)))
+        last = len(self.chances) - 1
+        return min(1.0, sum(weight * self.chances[min(count, last)] for count, weight in enumerate(weights, start=low)))
 
 
 def poisson(mean: float) -> tuple[int, list[float]]:
@@ -82,13 +82,13 @@ def power(settings: Settings, traffic: Traffic, weight: float, ratio: float) -> 
     other = (1 - weight) * traffic.rate / settings.dispersion
     limit = -log(settings.false_abort) + (0.0 if settings.budget is None else log(2))
     return Power(
-        _found(settings.tolerated, limit, weight, bad / (bad + other)),
+        _chances(settings.tolerated, limit, weight, bad / (bad + other)),
         traffic.requests * (bad + other),
         traffic.interval,
     )
 
 
-def _found(tolerated: float, limit: float, weight: float, share: float) -> list[float]:
+def _chances(tolerated: float, limit: float, weight: float, share: float) -> list[float]:
     """The chance that the evidence has reached its limit, by the number of errors.
 
     `share`: the canary's share of the errors.

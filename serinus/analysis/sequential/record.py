@@ -105,8 +105,8 @@ class Record:
 
     def metadata(self) -> dict[str, str]:
         """The metadata of the measurement."""
-        found = {"looks": self._looks, "settings": _text(self.settings), "course": _text(self.course)}
-        return {**found, "before": _text(self._before)} if self._before else found
+        metadata = {"looks": self._looks, "settings": _text(self.settings), "course": _text(self.course)}
+        return {**metadata, "before": _text(self._before)} if self._before else metadata
 
 
 def record_of(settings: Settings, metadata: Mapping[str, str]) -> Record:

@@ -54,7 +54,7 @@ def report(runs: Sequence[AnalysisRun], rollouts: Iterable[Rollout]) -> list[Row
     """
     known = {(one.metadata.namespace, one.metadata.name): one for one in rollouts}
     named = {(run.metadata.namespace, arg.value) for run in runs for arg in run.spec.args if arg.value != _hash(run)}
-    found: dict[tuple[str, str, str], dict[Release, list[tuple[str, bool, float]]]] = defaultdict(
+    verdicts: dict[tuple[str, str, str], dict[Release, list[tuple[str, bool, float]]]] = defaultdict(
         lambda: defaultdict(list)
     )
     for run in runs:
@@ -62,21 +62,21 @@ def report(runs: Sequence[AnalysisRun], rollouts: Iterable[Rollout]) -> list[Row
             release = _release(run)
             word = _word(result)
             if word:
-                found[release[0], release[1], result.name][release].append((word, not result.dry_run, bound))
+                verdicts[release[0], release[1], result.name][release].append((word, not result.dry_run, bound))
     return [
         _row(key, releases, {one: _outcome(one, known.get(one[:2]), named) for one in releases})
-        for key, releases in sorted(found.items())
+        for key, releases in sorted(verdicts.items())
     ]
 
 
 def _row(
     key: tuple[str, str, str], releases: dict[Release, list[tuple[str, bool, float]]], outcomes: dict[Release, Outcome]
 ) -> Row:
-    words = {release: _worst([word for word, _, _ in said]) for release, said in releases.items()}
+    words = {release: _worst([word for word, _, _ in verdicts]) for release, verdicts in releases.items()}
     harmed = [release for release, word in words.items() if word == "harm"]
     promoted = [release for release, outcome in outcomes.items() if outcome == "promoted"]
     harm_promoted = sum(outcomes[release] == "promoted" for release in harmed)
-    acted = any(acts for said in releases.values() for _, acts, _ in said)
+    acted = any(acts for verdicts in releases.values() for _, acts, _ in verdicts)
     return Row(
         *key,
         acted=acted,
@@ -88,7 +88,7 @@ def _row(
         undecided=sum(word == "undecided" for word in words.values()),
         promoted=len(promoted),
         false_abort=None if acted or not promoted else round(harm_promoted / len(promoted), 4),
-        bound=max(bound for said in releases.values() for _, _, bound in said),
+        bound=max(bound for verdicts in releases.values() for _, _, bound in verdicts),
     )
 
 

@@ -43,8 +43,8 @@ class SampleRatio:
     def mismatch(self, remedy: str = "set `weight: 0`") -> str:
         """The sentence about a split that the weights do not explain; "" for none. `remedy`: turns the check off."""
         splits = self.splits
-        seen = sum(canary + stable for _, canary, stable in splits)
-        if not seen or all(map(_explained, splits)):
+        total = sum(canary + stable for _, canary, stable in splits)
+        if not total or all(map(_explained, splits)):
             return ""
         many, few = RelativeProcess(TOLERANCE, harm=True), RelativeProcess(1 / TOLERANCE, harm=False)
         for split in splits:
@@ -52,10 +52,10 @@ class SampleRatio:
             few.add(*split)
         if max(many.log_evidence(), few.log_evidence()) < log(2 / REJECTS):
             return ""
-        expected = sum(weight * (canary + stable) for weight, canary, stable in splits) / seen
-        found = sum(canary for _, canary, _ in splits) / seen
+        expected = sum(weight * (canary + stable) for weight, canary, stable in splits) / total
+        actual = sum(canary for _, canary, _ in splits) / total
         return (
-            f"the canary's queries count {found:.1%} of all requests and its weight is {expected:.1%}: "
+            f"the canary's queries count {actual:.1%} of all requests and its weight is {expected:.1%}: "
             "a label selects the wrong pods, the sides are swapped, or mirrored traffic is counted. Correct the queries, "
             f"or {remedy} where requests are not split by weight"
         )

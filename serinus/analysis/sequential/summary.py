@@ -80,13 +80,13 @@ def _missing(tally: Tally, last: Verdict, harm: float, safe: float, certain: flo
         return f"safe after {counted(tally.looks, 'look')}: at most {settings.false_pass:.3g} of bad versions are called so"
     if not tally.totals.canary_requests:
         return "the canary has had no requests yet"
-    said = (
+    evidence = (
         f"evidence of harm {number(harm)} of {number(1 / settings.false_abort)}, "
         f"of safety {number(safe)} of {number(1 / settings.false_pass)}"
     )
     if certain is None:
-        return f"{said}; at today's traffic a threefold rate would not be found"
-    return f"{said}; at today's traffic a threefold rate would be certain in about {_duration(certain)}"
+        return f"{evidence}; at today's traffic a threefold rate would not be found"
+    return f"{evidence}; at today's traffic a threefold rate would be certain in about {_duration(certain)}"
 
 
 def number(value: float) -> str:

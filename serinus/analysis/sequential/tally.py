@@ -103,10 +103,10 @@ class Tally:
         """Continue from `saved`. ValueError for sums of other settings."""
         processes = [*self._relative, *(self._absolute or ())]
         *sums, rest, dispersion = saved
-        for process, found in zip(processes, sums, strict=True):
-            if len(found) != len(process.sums):
-                raise ValueError(f"{len(found)} sums in place of {len(process.sums)}")
-            process.sums = list(found)
+        for process, saved_sums in zip(processes, sums, strict=True):
+            if len(saved_sums) != len(process.sums):
+                raise ValueError(f"{len(saved_sums)} sums in place of {len(process.sums)}")
+            process.sums = list(saved_sums)
         looks, word, self._base, *totals = rest
         self.looks, self.totals = int(looks), Look(*totals)
         self.word = ("undecided", "safe", "harm")[int(word)]

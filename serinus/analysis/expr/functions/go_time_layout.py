@@ -58,8 +58,8 @@ def _written(time: Time, piece: str) -> str:
         return f"{(value % 12 or 12) if piece in ('03', '3') else value:0{width}d}"
     if piece[0] in ".,":
         digits = f"{time.nanosecond:09d}"[: len(piece) - 1]
-        kept = digits if piece[1] == "0" else digits.rstrip("0")
-        return piece[0] + kept if kept else ""
+        fraction = digits if piece[1] == "0" else digits.rstrip("0")
+        return piece[0] + fraction if fraction else ""
     if piece[0] in "Z-":
         if piece[0] == "Z" and time.offset == 0:
             return "Z"
@@ -145,11 +145,11 @@ def parse_time(text: str, layout: str, zone: Zone = UTC) -> Time:
             # As in Go: a fraction may follow the seconds, even if the layout has none.
             expected += _FRACTION
             pieces.append(".9")
-    found = re.fullmatch(expected + re.escape(layout[at:]), text, re.ASCII)
-    if found is None:
+    fields = re.fullmatch(expected + re.escape(layout[at:]), text, re.ASCII)
+    if fields is None:
         raise ConditionError(f'parsing time "{text}" as "{layout}": they do not fit')
     read = _Read()
-    for piece, value in zip(pieces, found.groups(), strict=True):
+    for piece, value in zip(pieces, fields.groups(), strict=True):
         _understood(read, piece, value or "")
     return _checked(read, text, zone)
 

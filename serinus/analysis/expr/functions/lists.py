@@ -18,25 +18,25 @@ MAP = (t.MAP,)
 
 
 def _elements(value: Any, does: str, run: Run) -> list[Any]:
-    found = items(value, does)
-    run.budget.spend(len(found))
-    return found
+    elements = items(value, does)
+    run.budget.spend(len(elements))
+    return elements
 
 
 @LISTS.add("first", t.UNKNOWN, LIST)
 def _first(args: Sequence[Any], _run: Run) -> Any:
     if isinstance(args[0], str) and args[0]:
         return raw(args[0])[0]
-    found = items(args[0], "get first element from")
-    return found[0] if found else None
+    elements = items(args[0], "get first element from")
+    return elements[0] if elements else None
 
 
 @LISTS.add("last", t.UNKNOWN, LIST)
 def _last(args: Sequence[Any], _run: Run) -> Any:
     if isinstance(args[0], str) and args[0]:
         return raw(args[0])[-1]
-    found = items(args[0], "get last element from")
-    return found[-1] if found else None
+    elements = items(args[0], "get last element from")
+    return elements[-1] if elements else None
 
 
 @LISTS.add("get", t.UNKNOWN, (t.MAP, t.ANYTHING, t.STRING), None)
@@ -55,10 +55,10 @@ def _get(args: Sequence[Any], _run: Run) -> Any:
 
 @LISTS.add("take", lambda arguments: arguments[0], LIST, WHOLE)
 def _take(args: Sequence[Any], run: Run) -> Any:
-    found, count = _elements(args[0], "take from", run), to_index(args[1])
+    elements, count = _elements(args[0], "take from", run), to_index(args[1])
     if count < 0:
         raise ConditionError(f"cannot take {count} elements")
-    return type(found)(found[:count])
+    return type(elements)(elements[:count])
 
 
 def _map(value: Any, does: str, run: Run) -> dict[Any, Any]:
@@ -85,12 +85,12 @@ def _to_pairs(args: Sequence[Any], run: Run) -> list[Any]:
 
 @LISTS.add("fromPairs", t.UNKNOWN, LIST)
 def _from_pairs(args: Sequence[Any], run: Run) -> Groups:
-    made = Groups()
+    groups = Groups()
     for pair in _elements(args[0], "transform from pairs", run):
         if not isinstance(pair, list) or len(pair) != 2 or isinstance(pair[0], list | dict):
             raise ConditionError("invalid pair: fromPairs takes a list of [key, value]")
-        made[pair[0]] = pair[1]
-    return made
+        groups[pair[0]] = pair[1]
+    return groups
 
 
 @LISTS.add("reverse", t.ANYTHING, LIST)
@@ -100,11 +100,11 @@ def _reverse(args: Sequence[Any], run: Run) -> list[Any]:
 
 @LISTS.add("uniq", t.ANYTHING, LIST)
 def _uniq(args: Sequence[Any], run: Run) -> list[Any]:
-    found: list[Any] = []
+    unique: list[Any] = []
     for item in _elements(args[0], "uniq", run):
-        if not any(equal(item, other, run.budget) for other in found):
-            found.append(item)
-    return found
+        if not any(equal(item, other, run.budget) for other in unique):
+            unique.append(item)
+    return unique
 
 
 @LISTS.add("concat", t.ANYTHING, LIST, least=1, most=MANY)
@@ -114,14 +114,14 @@ def _concat(args: Sequence[Any], run: Run) -> list[Any]:
 
 @LISTS.add("flatten", t.ANYTHING, LIST)
 def _flatten(args: Sequence[Any], run: Run) -> list[Any]:
-    found: list[Any] = []
+    flat: list[Any] = []
     with run.budget:
         for item in _elements(args[0], "flatten", run):
             if isinstance(item, list):
-                found += _flatten([item], run)
+                flat += _flatten([item], run)
             else:
-                found.append(item)
-    return found
+                flat.append(item)
+    return flat
 
 
 def in_order(pairs: list[tuple[Any, Any]], order: str, run: Run) -> list[Any]:

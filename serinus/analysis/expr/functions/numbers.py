@@ -36,8 +36,8 @@ def parse_float(value: str) -> float | None:
         except OverflowError:
             return None
     word = value.lower().removeprefix("+").removeprefix("-")
-    found = _WORDS.get(word) if len(value) - len(word) <= 1 and not (word == "nan" and len(value) != 3) else None
-    return -found if found is not None and value.startswith("-") else found
+    number = _WORDS.get(word) if len(value) - len(word) <= 1 and not (word == "nan" and len(value) != 3) else None
+    return -number if number is not None and value.startswith("-") else number
 
 
 def parse_int(value: str) -> int | None:
@@ -155,14 +155,14 @@ def _flat(args: Sequence[Any], run: Run, depth: int = 0) -> list[Any]:
     """The arguments, with lists flattened."""
     if depth > 50:
         raise ConditionError("lists are nested more than 50 levels deep")
-    found: list[Any] = []
+    flat: list[Any] = []
     for value in args:
         run.budget.spend(1)
         if isinstance(value, list):
-            found += _flat(value, run, depth + 1)
+            flat += _flat(value, run, depth + 1)
         else:
-            found.append(value)
-    return found
+            flat.append(value)
+    return flat
 
 
 def _of_all(arguments: Sequence[Type]) -> Type:

@@ -51,15 +51,15 @@ def _asked(body: Body, run: Run, value: Any, index: int, accumulator: Any = None
 
 
 def _passing(values: list[Any], body: Body | None, run: Run) -> Iterator[tuple[int, Any]]:
-    for index, value, said in _each(values, body, run):
-        if type(said) is not bool:
-            raise ConditionError(f"interface conversion: interface {{}} is {go_type(said)}, not bool")
-        if said:
+    for index, value, verdict in _each(values, body, run):
+        if type(verdict) is not bool:
+            raise ConditionError(f"interface conversion: interface {{}} is {go_type(verdict)}, not bool")
+        if verdict:
             yield index, value
 
 
 def _all(values: list[Any], body: Body | None, run: Run, _extra: Any, _given: bool) -> bool:
-    return all(truth(said) for _, _, said in _each(values, body, run))
+    return all(truth(verdict) for _, _, verdict in _each(values, body, run))
 
 
 def _any(values: list[Any], body: Body | None, run: Run, _extra: Any, _given: bool) -> bool:
@@ -83,7 +83,7 @@ def _filter(values: list[Any], body: Body | None, run: Run, _extra: Any, _given:
 
 
 def _map(values: list[Any], body: Body | None, run: Run, _extra: Any, _given: bool) -> list[Any]:
-    return [said for _, _, said in _each(values, body, run)]
+    return [result for _, _, result in _each(values, body, run)]
 
 
 def _find(values: list[Any], body: Body | None, run: Run, _extra: Any, _given: bool) -> Any:
@@ -104,28 +104,28 @@ def _last(values: list[Any], body: Body | None, run: Run) -> tuple[int, Any] | N
 
 
 def _find_last(values: list[Any], body: Body | None, run: Run, _extra: Any, _given: bool) -> Any:
-    found = _last(values, body, run)
-    return found[1] if found else None
+    last = _last(values, body, run)
+    return last[1] if last else None
 
 
 def _find_last_index(values: list[Any], body: Body | None, run: Run, _extra: Any, _given: bool) -> int | None:
-    found = _last(values, body, run)
-    return found[0] if found else None
+    last = _last(values, body, run)
+    return last[0] if last else None
 
 
 def _sum(values: list[Any], body: Body | None, run: Run, _extra: Any, _given: bool) -> Any:
     total: Any = 0
-    for _, _, said in _each(values, body, run):
-        total = add(said, total, run.budget)
+    for _, _, summand in _each(values, body, run):
+        total = add(summand, total, run.budget)
     return total
 
 
 def _group_by(values: list[Any], body: Body | None, run: Run, _extra: Any, _given: bool) -> Groups:
     groups = Groups()
-    for _, value, said in _each(values, body, run):
-        if isinstance(said, list | dict):
-            raise ConditionError(f"cannot group by {go_type(said)}")
-        groups.setdefault(said, []).append(value)
+    for _, value, key in _each(values, body, run):
+        if isinstance(key, list | dict):
+            raise ConditionError(f"cannot group by {go_type(key)}")
+        groups.setdefault(key, []).append(value)
     return groups
 
 
@@ -133,7 +133,7 @@ def _sort_by(values: list[Any], body: Body | None, run: Run, order: Any, given: 
     by = text(order) if given else "asc"
     if by not in ("asc", "desc"):
         raise ConditionError("unknown order, use asc or desc")
-    return in_order([(said, value) for _, value, said in _each(values, body, run)], by, run)
+    return in_order([(key, value) for _, value, key in _each(values, body, run)], by, run)
 
 
 def _reduce(values: list[Any], body: Body | None, run: Run, start: Any, given: bool) -> Any:
@@ -171,7 +171,7 @@ PREDICATES: dict[str, Rule] = {
     "one": Rule(_one, _bool),
     "count": Rule(_count, _int),
     "filter": Rule(_filter, _list),
-    "map": Rule(_map, lambda _element, said: t.list_of(said), tests=False),
+    "map": Rule(_map, lambda _element, result: t.list_of(result), tests=False),
     "find": Rule(_find, _unknown),
     "findLast": Rule(_find_last, _unknown),
     "findIndex": Rule(_find_index, _int),

@@ -70,8 +70,8 @@ _splitting("splitAfter", keep=True)
 def _replace(args: Sequence[Any], run: Run) -> str:
     value, old, new = (text(arg) for arg in args[:3])
     limit = whole(args[3], "replace") if len(args) > 3 else -1
-    found = min(value.count(old), limit if limit >= 0 else len(value) + 1)
-    run.budget.spend_text(len(value) + found * len(new))
+    count = min(value.count(old), limit if limit >= 0 else len(value) + 1)
+    run.budget.spend_text(len(value) + count * len(new))
     return value.replace(old, new, max(-1, limit))
 
 

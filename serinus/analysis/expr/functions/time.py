@@ -202,21 +202,21 @@ def methods(kind: Type) -> dict[str, MethodOf] | None:
 
 def check_method(kind: Type, name: str, arguments: Sequence[Type]) -> Type:
     """The type of `value.name(arguments)`. ConditionError for an unknown method or wrong arguments."""
-    found = (methods(kind) or {}).get(name)
-    if found is None:
+    method = (methods(kind) or {}).get(name)
+    if method is None:
         raise ConditionError(f"type {kind} has no method {name}")
-    if len(arguments) != len(found.takes):
-        few = len(arguments) < len(found.takes)
+    if len(arguments) != len(method.takes):
+        few = len(arguments) < len(method.takes)
         raise ConditionError(f"{'not enough' if few else 'too many'} arguments to call {name}")
-    for given, wanted in zip(arguments, found.takes, strict=True):
-        if given not in (wanted, t.UNKNOWN):
-            raise ConditionError(f"cannot use {given} as argument (type {wanted}) to call {name} ")
-    return found.gives
+    for given, expected in zip(arguments, method.takes, strict=True):
+        if given not in (expected, t.UNKNOWN):
+            raise ConditionError(f"cannot use {given} as argument (type {expected}) to call {name} ")
+    return method.gives
 
 
 def call_method(value: Any, name: str, arguments: Sequence[Any]) -> Any:
-    found = methods(t.type_of(value))
-    if found is None or name not in found:
+    known = methods(t.type_of(value))
+    if known is None or name not in known:
         raise ConditionError(f"{t.type_of(value)} has no method {name}")
     check_method(t.type_of(value), name, [t.type_of(arg) for arg in arguments])
-    return found[name].work(value, *arguments)
+    return known[name].work(value, *arguments)

@@ -76,9 +76,9 @@ async def _default(reach: Reach, region: str) -> AwsKeys | None:
         return AwsKeys(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env.get("AWS_SESSION_TOKEN", ""))
     if env.get("AWS_WEB_IDENTITY_TOKEN_FILE") and env.get("AWS_ROLE_ARN"):
         return await _web_identity(reach, region)
-    found = _from_file(env, env.get("AWS_PROFILE", "default"))
-    if found is not None:
-        return found
+    keys = _from_file(env, env.get("AWS_PROFILE", "default"))
+    if keys is not None:
+        return keys
     full = env.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
     relative = env.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
     if full or relative:
@@ -93,12 +93,12 @@ def _from_file(env: Mapping[str, str], profile: str) -> AwsKeys | None:
     parser = configparser.RawConfigParser()
     try:
         parser.read(path)
-        found = dict(parser[profile]) if parser.has_section(profile) else {}
+        section = dict(parser[profile]) if parser.has_section(profile) else {}
     except (OSError, configparser.Error, UnicodeDecodeError) as error:
         raise ProviderError(f"the AWS credentials file {path} cannot be read") from error
-    if not found.get("aws_access_key_id") or not found.get("aws_secret_access_key"):
+    if not section.get("aws_access_key_id") or not section.get("aws_secret_access_key"):
         return None
-    return AwsKeys(found["aws_access_key_id"], found["aws_secret_access_key"], found.get("aws_session_token", ""))
+    return AwsKeys(section["aws_access_key_id"], section["aws_secret_access_key"], section.get("aws_session_token", ""))
 
 
 async def _web_identity(reach: Reach, region: str) -> AwsKeys:
@@ -165,8 +165,8 @@ async def _machine(reach: Reach) -> AwsKeys | None:
 
 def _keys(body: bytes, where: str) -> AwsKeys:
     try:
-        found: Any = json_of(body)
-        return AwsKeys(str(found["AccessKeyId"]), str(found["SecretAccessKey"]), str(found.get("Token") or ""))
+        fields: Any = json_of(body)
+        return AwsKeys(str(fields["AccessKeyId"]), str(fields["SecretAccessKey"]), str(fields.get("Token") or ""))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ProviderError(f"{where} gave no AWS credentials") from error
 

@@ -142,13 +142,13 @@ class Http:
             error.status = status
             raise
         except TimeoutError as error:
-            made = ProviderError(f"{method} {name}: no answer within {seconds:g} s")
-            made.status = status
-            raise made from error
+            failure = ProviderError(f"{method} {name}: no answer within {seconds:g} s")
+            failure.status = status
+            raise failure from error
         except (aiohttp.ClientError, ssl.SSLError, OSError, ValueError) as error:
-            made = ProviderError(f"{method} {name}: {reason(error)}")
-            made.status, made.lasting = status, is_lasting(error)
-            raise made from error
+            failure = ProviderError(f"{method} {name}: {reason(error)}")
+            failure.status, failure.lasting = status, is_lasting(error)
+            raise failure from error
 
     def _proxy(self, target: yarl.URL) -> str | None:
         """The proxy from the environment, read once for each host: it never changes while the controller runs."""
@@ -192,8 +192,8 @@ def bare(url: str) -> str:
 
 def _hide_credentials(url: str, headers: Mapping[str, str]) -> None:
     """Hide the credentials of the request, including those that are written in the metric."""
-    for found in _CREDENTIALS.findall(url):
-        hide(unquote(found), *map(unquote, found.split(":")))
+    for userinfo in _CREDENTIALS.findall(url):
+        hide(unquote(userinfo), *map(unquote, userinfo.split(":")))
     for name, value in headers.items():
         if _OF_CREDENTIALS.search(name) and len(value) >= ROW and not value.startswith("AWS4-HMAC"):
             hide(value, value.partition(" ")[2])  # without the scheme
@@ -209,6 +209,6 @@ def _check_headers(request: str, headers: Mapping[str, str]) -> None:
 
 
 def _lasting(text: str) -> ProviderError:
-    made = ProviderError(text)
-    made.lasting = True
-    return made
+    error = ProviderError(text)
+    error.lasting = True
+    return error

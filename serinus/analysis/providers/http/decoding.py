@@ -40,15 +40,15 @@ def json_of(body: bytes) -> Any:
     collects = gc.isenabled()
     gc.disable()  # otherwise the collector runs after each 700 values, which takes five times as long
     try:
-        found = _decoded(body)
+        value = _decoded(body)
     except RecursionError:
         raise ProviderError(BROKEN + TOO_DEEP) from None
     finally:
         if collects:
             gc.enable()
-    if nests_too_deep(found):
+    if nests_too_deep(value):
         raise ProviderError(BROKEN + TOO_DEEP)
-    return found
+    return value
 
 
 def _decoded(body: bytes) -> Any:

@@ -12,13 +12,13 @@ def data_of(answer: Answer) -> dict[str, Any]:
     """`data` of the response. ProviderError with the messages of its errors."""
     if not answer.ok:
         raise refused(answer)
-    found = answer.json()
-    if not isinstance(found, dict):
+    body = answer.json()
+    if not isinstance(body, dict):
         raise ProviderError("the answer is none of GraphQL: it is no object")
-    errors = found.get("errors")
+    errors = body.get("errors")
     if errors:
         each: list[Any] = errors if isinstance(errors, list) else [errors]
-        said = [str(error.get("message", error)) if isinstance(error, dict) else str(error) for error in each]
-        raise ProviderError("", ", ".join(said))
-    data = found.get("data")
+        messages = [str(error.get("message", error)) if isinstance(error, dict) else str(error) for error in each]
+        raise ProviderError("", ", ".join(messages))
+    data = body.get("data")
     return data if isinstance(data, dict) else {}

@@ -56,21 +56,21 @@ def _fields(template: str) -> tuple[str, ...]:
 
 def _matches(pieces: list[tuple[str, str | None]], data: Any, at: Any) -> list[Any]:
     """The matches of a template. `{range …}…{end}` repeats its content for each match."""
-    found: list[Any] = []
+    matches: list[Any] = []
     for position, (text, inside) in enumerate(pieces):
         if inside is None:
-            found.append(text)
+            matches.append(text)
         elif inside.startswith("range "):
             end = _end_of_range(pieces, position)
             for item in _Path(inside.removeprefix("range ").strip()).steps(data, at):
-                found += _matches(pieces[position + 1 : end], data, item)
-                if len(found) > MOST:
+                matches += _matches(pieces[position + 1 : end], data, item)
+                if len(matches) > MOST:
                     raise JsonPathError(f"the path has more than {MOST} matches")
-            found += _matches(pieces[end + 1 :], data, at)
+            matches += _matches(pieces[end + 1 :], data, at)
             break
         else:
-            found += _Path(inside).steps(data, data if inside.startswith("$") else at)
-    return found
+            matches += _Path(inside).steps(data, data if inside.startswith("$") else at)
+    return matches
 
 
 def _end_of_range(pieces: list[tuple[str, str | None]], start: int) -> int:
@@ -245,29 +245,29 @@ def _element(value: Any, index: int) -> Any:
 
 
 def _field(matches: list[Any], name: str) -> list[Any]:
-    found = [match[name] for match in matches if isinstance(match, dict) and name in match]
-    if matches and not found:
+    values = [match[name] for match in matches if isinstance(match, dict) and name in match]
+    if matches and not values:
         raise JsonPathError(f"{name} is not found")
-    return found
+    return values
 
 
 def _all(matches: list[Any], _data: Any) -> list[Any]:
-    found: list[Any] = []
+    values: list[Any] = []
     for match in matches:
-        found += match if isinstance(match, list) else match.values() if isinstance(match, dict) else []
-    return found
+        values += match if isinstance(match, list) else match.values() if isinstance(match, dict) else []
+    return values
 
 
 def _recursive(matches: list[Any], _data: Any) -> list[Any]:
     """All values below, from the outside in."""
-    found: list[Any] = []
+    values: list[Any] = []
     pending = list(reversed(matches))
     while pending:
         match = pending.pop()
         if isinstance(match, list | dict):
-            found.append(match)
+            values.append(match)
             pending += reversed(list(match.values()) if isinstance(match, dict) else match)
-    return found
+    return values
 
 
 def _filter(text: str) -> Step:

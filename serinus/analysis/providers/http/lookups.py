@@ -33,7 +33,7 @@ class Lookups(AbstractResolver):
         current = CURRENT.get()
         if current is not None:
             current.keep(looking)
-        found = await asyncio.wrap_future(looking)
+        infos = await asyncio.wrap_future(looking)
         return [
             ResolveResult(
                 hostname=host,
@@ -43,7 +43,7 @@ class Lookups(AbstractResolver):
                 proto=proto,
                 flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
             )
-            for kind, _, proto, _, address in found
+            for kind, _, proto, _, address in infos
         ]
 
     async def close(self) -> None:

@@ -34,12 +34,12 @@ async def bearer(
         answer = await _asked(http, config, in_header=False, seconds=seconds, insecure=insecure, shown=shown)
     if not answer.ok:
         raise ProviderError(f"oauth2: cannot fetch token: {answer.status}\nResponse: ", answer.text)
-    found = answer.json()
-    token = found.get("access_token") if isinstance(found, dict) else None
+    grant = answer.json()
+    token = grant.get("access_token") if isinstance(grant, dict) else None
     if not isinstance(token, str) or not token:
         raise ProviderError("oauth2: server response missing access_token")
     hide(token)
-    kind = found.get("token_type") or "Bearer"
+    kind = grant.get("token_type") or "Bearer"
     return {"Authorization": f"{'Bearer' if str(kind).lower() == 'bearer' else kind} {token}"}
 
 
