@@ -13,6 +13,7 @@ from typing import Any
 from serinus.api.rollout import HeaderRoutingMatch, SetHeaderRoute
 from serinus.routing.gateway_api_rules import backends, backends_to, list_of, of_others
 from serinus.routing.router import Json, Traffic
+from serinus.routing.writes import in_places
 
 SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$])")
 
@@ -23,13 +24,21 @@ def header_routes(traffic: Traffic) -> list[SetHeaderRoute]:
 
 
 def lead_headers(spec: Json, rules: list[Json], traffic: Traffic, *, wanted: bool) -> None:
-    """Puts the rules of header routes after the user's. At equal paths, more headers have precedence in any order."""
+    """Puts the rules of header routes after the user's. At equal paths, more headers have precedence in any order.
+
+    Rules of others at the end of the list keep their places. Otherwise two Rollouts that both want the last place would
+    write for ever.
+    """
     steps = [step.set_header_route for step in traffic.canary.steps if step.set_header_route]
     unnamed = [{**made, "name": None} for step in steps for made in _header_rules(step, rules, traffic)]
     ours = [rule for rule in spec["rules"] if _is_managed(rule, unnamed, traffic)]
-    user = [rule for rule in spec["rules"] if not any(rule is each for each in ours)]
     made = [rule for each in header_routes(traffic) if wanted for rule in _header_rules(each, rules, traffic)]
-    spec["rules"] = user + [next((rule for rule in ours if _alike(rule, each)), each) for each in made]
+    present = [next((rule for rule in ours if _alike(rule, each)), each) for each in made]
+    before = len(spec["rules"])
+    while before and (spec["rules"][before - 1] in ours or of_others(spec["rules"][before - 1], traffic)):
+        before -= 1
+    user = [rule for rule in spec["rules"][:before] if rule not in ours]
+    spec["rules"] = [*user, *in_places(spec["rules"][before:], ours, present, last=True)]
 
 
 def another(rules: list[Any], traffic: Traffic) -> str:

@@ -8,7 +8,8 @@ index would need the same precondition, and fails with 422 instead of 409 on a m
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from serinus.api.decoding.merge_patch import difference
 from serinus.api.served_kind import ServedKind, located, unserved
@@ -134,6 +135,20 @@ def beside_others(where: str, others: Mapping[str, int], ours: tuple[int, int], 
     total = sum(ours) + trials + sum(others.values())
     named = ", ".join(f"{name} (weight {weight})" for name, weight in others.items())
     return f"{where} also leads to {named}: the canary gets {ours[0]} of {total}, the stable version {ours[1]}"
+
+
+def in_places(entries: Sequence[Any], mine: Sequence[Any], wanted: Sequence[Any], *, last: bool = False) -> list[Any]:
+    """`entries` of a list with `wanted` in place of `mine`; the others keep their places.
+
+    Entries of `wanted` without a place come first, or last.
+    """
+    places = sum(each in mine for each in entries)
+    more = max(0, len(wanted) - places)
+    first = wanted[: len(wanted) - more] if last else wanted[more:]
+    fill = iter(first)
+    found = [next(fill, None) if each in mine else each for each in entries]
+    kept = [each for each in found if each is not None]
+    return [*kept, *wanted[len(wanted) - more :]] if last else [*wanted[:more], *kept]
 
 
 def not_found(kind: ServedKind, name: str, objects: Objects) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from serinus.api.rollout import HeaderRoutingMatch, SetHeaderRoute, StringMatch
+from serinus.api.rollout import HeaderRoutingMatch, RouteMatch, SetHeaderRoute, SetMirrorRoute, StringMatch
 from serinus.routing.router import RouteResult, Traffic
 from tests.support.routing.plain import Cluster, rollout
 
@@ -19,6 +19,8 @@ Json = dict[str, Any]
 GATEWAY = "argoproj-labs/gatewayAPI"
 ISTIO = "networking.istio.io/v1"
 TEAM = SetHeaderRoute("by-team", [HeaderRoutingMatch("X-Team", StringMatch(exact="a"))])
+USER = SetHeaderRoute("by-user", [HeaderRoutingMatch("X-User", StringMatch(exact="b"))])
+COPY = SetMirrorRoute("copy", [RouteMatch(path=StringMatch(prefix="/"))], 50)
 LABEL = "rollouts.argoproj.io/gatewayapi-canary"
 
 
@@ -31,7 +33,7 @@ def of_api(routing: Json, there: Cluster, **services: str) -> Cluster:
     return other
 
 
-def wanted(there: Cluster, weight: int, *routes: SetHeaderRoute, **fields: Any) -> Traffic:
+def wanted(there: Cluster, weight: int, *routes: SetHeaderRoute | SetMirrorRoute, **fields: Any) -> Traffic:
     more: Json = {"managed": (TEAM.name,), **fields}
     return structs.replace(there.traffic(weight, routes=routes, **more), rollout=there.rollout.metadata.name)
 
@@ -163,6 +165,98 @@ def test_a_header_route_of_another_rollout_stays_and_its_name_is_taken(both: Any
     passed(web, wanted(web, 20))
     assert passed(api, wanted(api, 20, TEAM))[0].error == ""
     assert not any(by_turns((web, wanted(web, 20)), (api, wanted(api, 20, TEAM)))[2:])
+
+
+def on_alb() -> tuple[Cluster, Cluster]:
+    def leading(service: str) -> Json:
+        backend = {"service": {"name": service, "port": {"name": "use-annotation"}}}
+        return {"path": "/*", "pathType": "ImplementationSpecific", "backend": backend}
+
+    front = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": "front"},
+        "spec": {"rules": [{"http": {"paths": [leading("web"), leading("api")]}}]},
+    }
+    routing = {"alb": {"ingress": "front", "servicePort": 80}}
+    web = Cluster(rollout(routing), front)
+    return web, of_api(routing, web)
+
+
+def names(there: Cluster) -> list[str | None]:
+    """Of the routes, rules or paths of the shared object, in order."""
+    front = next(obj for (_, name), obj in there.objects.items() if name == "front")
+    spec = front["spec"]
+    if "http" in spec:
+        return [each.get("name") for each in spec["http"]]
+    if front["kind"] == "HTTPRoute":
+        return [each.get("name") for each in spec["rules"]]
+    return [each["backend"]["service"]["name"] for each in spec["rules"][0]["http"]["paths"]]
+
+
+SETTLED = 2
+"""Rounds after which neither writes: subsets move in the first one, and weights rise in the second."""
+
+
+@pytest.mark.parametrize(
+    ("both", "one", "there"),
+    [
+        (on_gateway, TEAM, [None, None, "by-team", "by-user"]),
+        (by_hosts, TEAM, ["by-user", "by-team", "to-web", "to-api"]),
+        (by_subsets, TEAM, ["by-user", "by-team", "to-web", "to-api"]),
+        (by_hosts, COPY, ["by-user", "copy", "to-web", "to-api"]),
+        (by_subsets, COPY, ["by-user", "copy", "to-web", "to-api"]),
+        (on_alb, TEAM, ["by-user", "by-team", "web", "api"]),
+    ],
+)
+def test_header_and_mirror_routes_of_two_rollouts_keep_their_places(
+    both: Any, one: SetHeaderRoute | SetMirrorRoute, there: list[str | None]
+):
+    """Each Rollout wanted the first place, or the last, and both wrote for ever."""
+    web, api = both()
+    ours, theirs = {"managed": (one.name,)}, {"managed": (USER.name,)}
+    turns = by_turns((web, wanted(web, 20, one, **ours)), (api, wanted(api, 10, USER, **theirs)))
+    assert not any(turns[2 * SETTLED :]), turns
+    assert names(web) == there
+    assert not any(by_turns((web, wanted(web, 30, one, **ours)), (api, wanted(api, 10, USER, **theirs)))[2:])
+    by_turns((web, wanted(web, 0, **ours)), (api, wanted(api, 10, USER, **theirs)))
+    assert names(web) == [name for name in there if name != one.name], "the other's route stays"
+    assert not any(by_turns((web, wanted(web, 0, **ours)), (api, wanted(api, 10, USER, **theirs)))[2:])
+
+
+@pytest.mark.parametrize(("both", "to"), [(by_hosts, "web, web-canary"), (by_subsets, "web/stable, web/canary")])
+def test_a_mirror_route_of_another_rollout_stays_and_its_name_is_taken(both: Any, to: str):
+    web, api = both()
+    named = {"managed": (COPY.name,)}
+    by_turns((web, wanted(web, 20, COPY, **named)), (api, wanted(api, 10, **named)))
+    before = copy.deepcopy(api.objects)
+    (answer,) = passed(api, wanted(api, 20, COPY, **named))
+    assert f"VirtualService front: route copy leads to {to}, and is not this Rollout's" in answer.error
+    assert api.objects == before
+
+
+@pytest.mark.parametrize("both", [on_gateway, by_hosts, by_subsets, on_alb])
+def test_a_rollout_that_lets_the_object_go_leaves_the_header_route_of_the_other_one(both: Any):
+    web, api = both()
+    by_turns((web, wanted(web, 20, TEAM)), (api, wanted(api, 10)))
+    for _ in range(3):
+        api.release(managed=(TEAM.name,))
+    assert TEAM.name in names(web)
+    assert not any(by_turns((web, wanted(web, 20, TEAM)))[1:]), "a label that both have may be written again"
+
+
+def test_a_route_of_the_user_with_the_form_of_a_header_route_comes_after_ours():
+    """Only where it was put before ours by another writer does it stay there."""
+    beta = {
+        "name": "beta",
+        "match": [{"headers": {"X": {"exact": "1"}}}],
+        "route": [{"destination": {"host": "x"}, "weight": 100}],
+    }
+    (web, _) = by_hosts()
+    front = web.get("VirtualService.networking.istio.io", "front")
+    web.put({**front, "spec": {"http": [beta, *front["spec"]["http"]]}})
+    passed(web, wanted(web, 20, TEAM))
+    assert names(web)[:2] == ["by-team", "beta"]
 
 
 def test_subsets_of_another_host_are_an_error_that_names_both_hosts():

@@ -84,6 +84,7 @@ class Cluster:
         canary = self.rollout.spec.strategy.canary
         assert canary is not None
         given: Json = {
+            "rollout": self.rollout.metadata.name,
             "canary_service": canary.canary_service,
             "stable_service": canary.stable_service,
             "canary_hash": "new",
@@ -93,7 +94,9 @@ class Cluster:
             "now": 1_800_000_000.0,
         }
         more = tuple(WeightDestination(w, name, f"hash-{name}") for name, w in (additional or {}).items())
-        return Traffic("web", NAMESPACE, UID, OWNER, canary, weight=weight, additional=more, **given | fields)
+        return Traffic(
+            namespace=NAMESPACE, uid=UID, owner=OWNER, canary=canary, weight=weight, additional=more, **given | fields
+        )
 
     def seen(self) -> Objects:
         """The objects that the routers' references select, as a controller's cache gives them."""
