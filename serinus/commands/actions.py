@@ -29,9 +29,9 @@ class WithoutEffect(Refusal):
     `sentence`: a clause with the Rollout as its subject, "it".
     """
 
-    def __init__(self, found: NoEffect) -> None:
-        super().__init__(found.why, found.hint)
-        self.holds = found.holds
+    def __init__(self, reason: NoEffect) -> None:
+        super().__init__(reason.why, reason.hint)
+        self.holds = reason.holds
 
 
 def action_patches(action: str, rollout: Json, *, restart_at: str = "") -> Patches:
@@ -39,9 +39,9 @@ def action_patches(action: str, rollout: Json, *, restart_at: str = "") -> Patch
 
     `restart_at`: the time of a restart, in RFC 3339.
     """
-    found = no_effect(action, rollout)
-    if found is not None:
-        raise WithoutEffect(found)
+    reason = no_effect(action, rollout)
+    if reason is not None:
+        raise WithoutEffect(reason)
     if action in UNREAD:
         return UNREAD[action]
     if action == "restart":

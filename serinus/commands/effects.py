@@ -61,17 +61,17 @@ def _stable(rollout: Json, status: Json) -> NoEffect | None:
 
 
 def _unseen(rollout: Json, status: Json) -> bool:
-    seen = str(status.get("observedGeneration") or "")
-    return seen.isdigit() and int(seen) < int((rollout.get("metadata") or {}).get("generation") or 0)
+    observed = str(status.get("observedGeneration") or "")
+    return observed.isdigit() and int(observed) < int((rollout.get("metadata") or {}).get("generation") or 0)
 
 
 def _abort(rollout: Json, status: Json) -> NoEffect | None:
     if status.get("abort"):
         return NoEffect("it is aborted already", holds=True)
-    found = _stable(rollout, status)
-    if found is None or found is UNSEEN:
-        return found
-    return NoEffect(found.why, "To release an earlier version, use undo.")
+    stable = _stable(rollout, status)
+    if stable is None or stable is UNSEEN:
+        return stable
+    return NoEffect(stable.why, "To release an earlier version, use undo.")
 
 
 def _retry(status: Json) -> NoEffect | None:
@@ -83,8 +83,8 @@ def _retry(status: Json) -> NoEffect | None:
 
 
 def _promote(action: str, rollout: Json, status: Json) -> NoEffect | None:
-    if found := _stable(rollout, status):
-        return found
+    if stable := _stable(rollout, status):
+        return stable
     if status.get("promoteFull") and not status.get("abort"):
         return NoEffect("its full promotion is under way already", holds=True)
     if action == "promote-full":

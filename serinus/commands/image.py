@@ -29,10 +29,10 @@ def image_holder(rollout: Json) -> Holder:
 def set_image(holder: Holder, obj: Json, container: str, image: str) -> TemplateChange:
     """Set the image of each container of this name (`*`: all) in `obj`, the object of `holder`. Raises NoContainer."""
     pod: Json = ((obj.get("spec") or {}).get("template") or {}).get("spec") or {}
-    found = [(field, index, entry) for field in FIELDS for index, entry in enumerate(pod.get(field) or [])]
-    chosen = [each for each in found if container in ("*", each[2].get("name"))]
+    containers = [(field, index, entry) for field in FIELDS for index, entry in enumerate(pod.get(field) or [])]
+    chosen = [each for each in containers if container in ("*", each[2].get("name"))]
     if not chosen:
-        raise NoContainer(container, [str(entry.get("name")) for _, _, entry in found])
+        raise NoContainer(container, [str(entry.get("name")) for _, _, entry in containers])
     return TemplateChange(
         holder.resource,
         obj,

@@ -40,13 +40,13 @@ def undo(holder: Holder, obj: Json, target: tuple[int, Json], asked: int) -> Tem
 
     Raises SameTemplate.
     """
-    revision, wanted = target
-    if derives(without_hash(holder.template(obj)), wanted):
+    revision, template = target
+    if derives(without_hash(holder.template(obj)), template):
         raise SameTemplate(f"The current template is that of revision {asked} already.")
     return TemplateChange(
         holder.resource,
         obj,
-        [{"op": "replace", "path": holder.path, "value": wanted}],
+        [{"op": "replace", "path": holder.path, "value": template}],
         f"{holder.path} of {holder.resource.singular} '{obj['metadata']['name']}' = that of revision {revision}",
     )
 
@@ -60,30 +60,30 @@ def revisions(rollout: Json, replica_sets: Iterable[Json]) -> dict[int, Json]:
     from serinus.api.pods.identity import stripped
     from serinus.api.pods.template_metadata import own_template
 
-    uid, found = rollout["metadata"].get("uid"), dict[int, Json]()
+    uid, templates = rollout["metadata"].get("uid"), dict[int, Json]()
     for rs in replica_sets:
         owners: list[Json] = rs["metadata"].get("ownerReferences") or []
         if any(o.get("controller") and o.get("uid") == uid for o in owners):
             labels, annotations = rs["metadata"].get("labels") or {}, rs["metadata"].get("annotations") or {}
             noted = str(annotations.get(REVISION) or "0")
             template = stripped(own_template(rs["spec"]["template"], annotations, labels))
-            found[int(noted) if noted.isdigit() else 0] = template
-    return found
+            templates[int(noted) if noted.isdigit() else 0] = template
+    return templates
 
 
-def derives(current: Any, wanted: Any) -> bool:
-    """Whether every value set in `current` is the same in `wanted`. Values absent from `current` may differ."""
+def derives(current: Any, target: Any) -> bool:
+    """Whether every value set in `current` is the same in `target`. Values absent from `current` may differ."""
     if isinstance(current, dict):
         if not current:
             return True
-        return isinstance(wanted, dict) and all(derives(value, wanted.get(key)) for key, value in current.items())
+        return isinstance(target, dict) and all(derives(value, target.get(key)) for key, value in current.items())
     if isinstance(current, list):
         if not current:
             return True
-        if not isinstance(wanted, list) or len(current) > len(wanted):
+        if not isinstance(target, list) or len(current) > len(target):
             return False
-        return all(derives(ours, theirs) for ours, theirs in zip(current, wanted, strict=False))
-    return current in (None, "", 0, False) or current == wanted
+        return all(derives(ours, theirs) for ours, theirs in zip(current, target, strict=False))
+    return current in (None, "", 0, False) or current == target
 
 
 def selector_text(selector: Json) -> str:

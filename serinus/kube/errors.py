@@ -86,10 +86,10 @@ def error_from(code: int, body: bytes, retry_after: float | None = None) -> ApiE
     from serinus.api.decoding.nesting import too_deep  # slow to import: only for failures
 
     try:
-        found = None if too_deep(body) else json.loads(body)
+        decoded = None if too_deep(body) else json.loads(body)
     except ValueError:
-        found = None
-    status: dict[str, Any] = found if isinstance(found, dict) else {}
+        decoded = None
+    status: dict[str, Any] = decoded if isinstance(decoded, dict) else {}
     reason = str(status.get("reason") or "")
     message = str(status.get("message") or body[:200].decode("utf-8", "replace") or f"HTTP {code}")
     cls = AlreadyExists if reason == "AlreadyExists" else Unavailable if code >= 500 else _BY_CODE.get(code, ApiError)

@@ -49,5 +49,5 @@ class OwnFlaws(logging.Filter):
 def silence_senders() -> None:
     """Drops errors caused by clients from the log of aiohttp's server. It is idempotent."""
     logger = logging.getLogger("aiohttp.server")
-    if not any(isinstance(found, OwnFlaws) for found in logger.filters):
+    if not any(isinstance(one, OwnFlaws) for one in logger.filters):
         logger.addFilter(OwnFlaws())

@@ -76,12 +76,12 @@ class SyncClient:
     def list(self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = "") -> Json:
         """The whole List object with all pages joined. Without `namespace`: all namespaces."""
         query = _query(labelSelector=labels, fieldSelector=fields, limit="500")
-        found = self.call("GET", resource.path(namespace), query=query)
-        while token := (found.get("metadata") or {}).get("continue"):
+        merged = self.call("GET", resource.path(namespace), query=query)
+        while token := (merged.get("metadata") or {}).get("continue"):
             page = self.call("GET", resource.path(namespace), query={**query, "continue": token})
-            page["items"] = [*(found.get("items") or []), *(page.get("items") or [])]
-            found = page
-        return found
+            page["items"] = [*(merged.get("items") or []), *(page.get("items") or [])]
+            merged = page
+        return merged
 
     def create(self, resource: Resource, namespace: str, obj: Json) -> Json:
         return self.call("POST", resource.path(namespace), body=obj)
@@ -148,9 +148,9 @@ class SyncClient:
             answer = self._once(method, target, payload, content_type, lasting, renew=True)
         if answer.status >= 300:
             with self._reaching():
-                said = answer.read()
+                body = answer.read()
             after = answer.getheader("Retry-After", "")
-            raise error_from(answer.status, said, float(after) if after.isdigit() else None)
+            raise error_from(answer.status, body, float(after) if after.isdigit() else None)
         return answer
 
     def _once(
@@ -162,8 +162,8 @@ class SyncClient:
         if payload is not None:
             headers["Content-Type"] = content_type
         who = self._identity(renew)
-        if self._absolute and self._proxy and (said := authorization(self._proxy)):
-            who.append(("Proxy-Authorization", said))
+        if self._absolute and self._proxy and (credentials := authorization(self._proxy)):
+            who.append(("Proxy-Authorization", credentials))
         for attempt in (1, 2):
             if self._kept is not None and self._kept.sock is None:
                 self._kept = None  # the server closed it after its last answer
@@ -290,9 +290,9 @@ def _query(**given: str) -> dict[str, str]:
 
 def _object(data: bytes, server: str) -> Json:
     with suppress(ValueError):
-        found = json.loads(data)
-        if isinstance(found, dict):
-            return found
+        obj = json.loads(data)
+        if isinstance(obj, dict):
+            return obj
     shown = data[:80].decode("utf-8", "replace").strip()
     raise ApiError(
         0, "", f"{server} is no Kubernetes API server: it answered {shown!r}. Check server in the kubeconfig."

@@ -83,12 +83,12 @@ class Mirror:
         self._changed()
 
     def _list(self) -> str:
-        found = self._client.list(self.resource, self._namespace, fields=self._fields)
+        listing = self._client.list(self.resource, self._namespace, fields=self._fields)
         with self._lock:
-            self._objects = {_key(obj): obj for obj in found.get("items") or []}
+            self._objects = {_key(obj): obj for obj in listing.get("items") or []}
         self.listed, self.trouble = True, None
         self._changed()
-        return str((found.get("metadata") or {}).get("resourceVersion") or "")
+        return str((listing.get("metadata") or {}).get("resourceVersion") or "")
 
     def _follow(self, version: str) -> str:
         """Applies changes until the watch ends; returns the version to resume from."""

@@ -21,21 +21,21 @@ def mark(instance: Instance) -> processes.Mark:
     return processes.Mark(instance.directory / "keeper.json")
 
 
-async def listen(instance: Instance, host: str, wanted: int, remembered: int) -> socket.socket:
+async def listen(instance: Instance, host: str, desired: int, remembered: int) -> socket.socket:
     """The previous `up`'s socket if its port matches (0: any), else a new one. Raises CannotRun."""
-    kept = _fetch(instance)
-    if kept is not None:
-        if wanted in (0, kept.getsockname()[1]):
-            return kept
-        kept.close()
+    remembered_socket = _fetch(instance)
+    if remembered_socket is not None:
+        if desired in (0, remembered_socket.getsockname()[1]):
+            return remembered_socket
+        remembered_socket.close()
     await stop_keeper(instance)
-    port = free_port(host, wanted, remembered)
-    made = socket.socket()
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.bind((host, port))
-    made.listen(_BACKLOG)
-    _keep(instance, made)
-    return made
+    port = free_port(host, desired, remembered)
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind((host, port))
+    sock.listen(_BACKLOG)
+    _keep(instance, sock)
+    return sock
 
 
 async def stop_keeper(instance: Instance) -> None:
@@ -46,15 +46,15 @@ async def stop_keeper(instance: Instance) -> None:
     (instance.directory / keeper.SOCKET).unlink(missing_ok=True)
 
 
-def _keep(instance: Instance, made: socket.socket) -> None:
+def _keep(instance: Instance, sock: socket.socket) -> None:
     # -S -E need half the memory and a third of the start-up time. The keeper uses no installed package.
     process = subprocess.Popen(
-        [sys.executable, "-S", "-E", str(Path(keeper.__file__)), str(made.fileno())],
+        [sys.executable, "-S", "-E", str(Path(keeper.__file__)), str(sock.fileno())],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=instance.directory,
-        pass_fds=[made.fileno()],
+        pass_fds=[sock.fileno()],
         start_new_session=True,
     )
     mark(instance).write(process.pid, processes.started_at(process.pid))

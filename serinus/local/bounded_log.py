@@ -29,11 +29,11 @@ class BoundedLog(logging.StreamHandler):  # type: ignore[type-arg]
             self._turn(self.stream.fileno())
 
     def _turn(self, number: int) -> None:
-        found = os.fstat(number)
-        if not stat.S_ISREG(found.st_mode) or found.st_size <= self._largest:
+        status = os.fstat(number)
+        if not stat.S_ISREG(status.st_mode) or status.st_size <= self._largest:
             return
         file = Path(os.readlink(f"/proc/self/fd/{number}"))
-        if file.stat().st_ino != found.st_ino:
+        if file.stat().st_ino != status.st_ino:
             return  # another process has moved the file
         shutil.copyfile(file, f"{file}.1")
         os.chmod(f"{file}.1", 0o600)

@@ -47,17 +47,17 @@ def start(instance: Instance, arguments: Sequence[str]) -> dict[str, Any]:
     if not line:
         code = process.wait()
         raise CannotRun(f"It ended with code {code} before it was ready: {_last_line(log_file)} (more in {log_file})")
-    said: dict[str, Any] = json.loads(line)
-    if "error" in said:
+    report: dict[str, Any] = json.loads(line)
+    if "error" in report:
         process.wait()
-        raise CannotRun(str(said["error"]))
-    return said
+        raise CannotRun(str(report["error"]))
+    return report
 
 
-def tell(ready_fd: int, said: dict[str, Any]) -> None:
+def tell(ready_fd: int, report: dict[str, Any]) -> None:
     """Sends one line from the background process to the process that waits for it, which may have ended."""
     try:
-        os.write(ready_fd, json.dumps(said).encode() + b"\n")
+        os.write(ready_fd, json.dumps(report).encode() + b"\n")
         os.close(ready_fd)
     except OSError:
         pass

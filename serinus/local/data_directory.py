@@ -31,17 +31,17 @@ _MOST_LINKS = 40
 def check_place(directory: Path) -> None:
     """Raises CannotRun if another user can replace this directory."""
     own = os.geteuid()
-    for place, found in _way(directory):
-        if found.st_uid not in (own, *_ROOTS):
+    for place, status in _way(directory):
+        if status.st_uid not in (own, *_ROOTS):
             raise CannotRun(
-                f"{place} belongs to {_user(found.st_uid)}, who can replace {directory}: {_elsewhere(own)}."
+                f"{place} belongs to {_user(status.st_uid)}, who can replace {directory}: {_elsewhere(own)}."
             )
-        writers = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-        if stat.S_ISLNK(found.st_mode) or not writers or found.st_mode & stat.S_ISVTX:
+        writers = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        if stat.S_ISLNK(status.st_mode) or not writers or status.st_mode & stat.S_ISVTX:
             continue
-        if writers & stat.S_IWOTH or not _alone_in(found.st_gid):
+        if writers & stat.S_IWOTH or not _alone_in(status.st_gid):
             raise CannotRun(
-                f"{place} has mode {stat.S_IMODE(found.st_mode):04o}, so other users can replace {directory}: "
+                f"{place} has mode {stat.S_IMODE(status.st_mode):04o}, so other users can replace {directory}: "
                 f"type `chmod go-w {place}`, or {_ELSEWHERE}."
             )
 
@@ -49,12 +49,12 @@ def check_place(directory: Path) -> None:
 def check_owner(directory: Path) -> None:
     """Raises CannotRun if another user owns the directory and so controls its contents."""
     try:
-        found = directory.stat()
+        status = directory.stat()
     except (FileNotFoundError, NotADirectoryError):
         return
-    if found.st_uid != (own := os.geteuid()):
+    if status.st_uid != (own := os.geteuid()):
         raise CannotRun(
-            f"{directory} belongs to {_user(found.st_uid)}, not to {_user(own)}, who runs this: {_elsewhere(own)}."
+            f"{directory} belongs to {_user(status.st_uid)}, not to {_user(own)}, who runs this: {_elsewhere(own)}."
         )
 
 
@@ -72,8 +72,8 @@ def check_files(directory: Path) -> None:
     """
     for path in _own_files(directory):
         try:
-            found = path.lstat()
-            wrong = _wrong(path.relative_to(directory).as_posix(), path, found)
+            status = path.lstat()
+            wrong = _wrong(path.relative_to(directory).as_posix(), path, status)
         except FileNotFoundError:
             continue
         if wrong and os.path.lexists(path):
@@ -87,10 +87,10 @@ def _own_files(directory: Path) -> Iterator[Path]:
             yield from _entries(path)
     for place in _entries(directory / "pods"):
         for container in _entries(place):
-            kept = [container / name for name in _KEPT_BY_POD]
-            if any(os.path.lexists(path) for path in kept):
+            own = [container / name for name in _KEPT_BY_POD]
+            if any(os.path.lexists(path) for path in own):
                 yield container
-                yield from (p for p in _entries(container) if p in kept or ".log" in p.suffixes)
+                yield from (p for p in _entries(container) if p in own or ".log" in p.suffixes)
 
 
 def _entries(directory: Path) -> list[Path]:
@@ -100,34 +100,34 @@ def _entries(directory: Path) -> list[Path]:
         return []
 
 
-def _wrong(name: str, path: Path, found: os.stat_result) -> str:
+def _wrong(name: str, path: Path, status: os.stat_result) -> str:
     """The problem and its fix; "" if there is none."""
-    if stat.S_ISLNK(found.st_mode):
+    if stat.S_ISLNK(status.st_mode):
         return f"is a symbolic link to {os.readlink(path)}: remove it; Serinus follows no links in its directory"
-    if found.st_uid != os.geteuid():
-        return f"belongs to {_user(found.st_uid)}: remove it, or {_ELSEWHERE}"
-    is_directory, parts = stat.S_ISDIR(found.st_mode), name.split("/")
+    if status.st_uid != os.geteuid():
+        return f"belongs to {_user(status.st_uid)}: remove it, or {_ELSEWHERE}"
+    is_directory, parts = stat.S_ISDIR(status.st_mode), name.split("/")
     if parts[0] == "pods" and len(parts) in (2, 3) and name not in SOCKETS and not name.startswith("pods/logs."):
-        wanted = "directory"
+        expected = "directory"
     else:
-        wanted = "directory" if name in DIRECTORIES else "file"
-    if is_directory != (wanted == "directory"):
-        return f"is a {'directory' if is_directory else 'file'}, and must be a {wanted}: move it away"
-    if wanted == "file" and not is_directory and not (stat.S_ISREG(found.st_mode) or _may_be_special(name, found)):
+        expected = "directory" if name in DIRECTORIES else "file"
+    if is_directory != (expected == "directory"):
+        return f"is a {'directory' if is_directory else 'file'}, and must be a {expected}: move it away"
+    if expected == "file" and not is_directory and not (stat.S_ISREG(status.st_mode) or _may_be_special(name, status)):
         return "is neither a file nor a directory: remove it"
     needed = os.R_OK | os.W_OK | (os.X_OK if is_directory else 0)
     if not os.access(path, needed, effective_ids=os.access in os.supports_effective_ids):
         change = "u+rwx" if is_directory else "u+rw"
         return (
-            f"has mode {stat.S_IMODE(found.st_mode):04o}, and this user cannot read and write it: "
+            f"has mode {stat.S_IMODE(status.st_mode):04o}, and this user cannot read and write it: "
             f"type `chmod {change} {path}`"
         )
     return ""
 
 
-def _may_be_special(name: str, found: os.stat_result) -> bool:
-    return (name in SOCKETS and stat.S_ISSOCK(found.st_mode)) or (
-        name.startswith("pods/") and name.endswith("/output") and stat.S_ISFIFO(found.st_mode)
+def _may_be_special(name: str, status: os.stat_result) -> bool:
+    return (name in SOCKETS and stat.S_ISSOCK(status.st_mode)) or (
+        name.startswith("pods/") and name.endswith("/output") and stat.S_ISFIFO(status.st_mode)
     )
 
 
@@ -141,12 +141,12 @@ def _way(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
             place = place.parent
             continue
         try:
-            found = (place / part).lstat()
+            status = (place / part).lstat()
         except FileNotFoundError:
             return
-        if parts or stat.S_ISLNK(found.st_mode):
-            yield place / part, found
-        if not stat.S_ISLNK(found.st_mode):
+        if parts or stat.S_ISLNK(status.st_mode):
+            yield place / part, status
+        if not stat.S_ISLNK(status.st_mode):
             place /= part
         elif (links := links + 1) > _MOST_LINKS:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(directory))

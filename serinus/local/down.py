@@ -63,8 +63,8 @@ async def stop_left_behind(instance: Instance) -> str:
     there, pods, _ = await asyncio.gather(
         gateway.stop_left_behind(instance.gateway_dir), _stop_pods(instance), stop_keeper(instance)
     )
-    found = [counted(pods, "pod")] if pods else []
-    return " and ".join([*found, *(["the gateway"] if there else [])])
+    left = [counted(pods, "pod")] if pods else []
+    return " and ".join([*left, *(["the gateway"] if there else [])])
 
 
 async def _stop_pods(instance: Instance) -> int:
@@ -74,6 +74,6 @@ async def _stop_pods(instance: Instance) -> int:
     from serinus.local.node.node import STOP_GRACE
 
     runtime = ProcessRuntime(instance.pods_dir, SystemClock())
-    count = sum([bool(await runtime.found(pod)) for pod in await runtime.pods()])
+    count = sum([bool(await runtime.still_running(pod)) for pod in await runtime.pods()])
     await runtime.stop_all(STOP_GRACE)
     return count

@@ -161,8 +161,8 @@ def _prepare(instance: Instance) -> None:
 
 def _check_marker(instance: Instance, marker: Path) -> None:
     try:
-        said: Any = json.loads(marker.read_text())
-        layout, version = int(said["layout"]), str(said["serinus"])
+        fields: Any = json.loads(marker.read_text())
+        layout, version = int(fields["layout"]), str(fields["serinus"])
     except (ValueError, KeyError, TypeError):
         raise CannotRun(
             f"{marker} cannot be read, so this may be another program's directory. "

@@ -17,7 +17,7 @@ SOCKET = "keeper.sock"
 
 
 def main() -> None:
-    kept = int(sys.argv[1])
+    descriptor = int(sys.argv[1])
     with suppress(FileNotFoundError):
         os.unlink(SOCKET)
     # A relative name: the directory's absolute path may exceed the 108 bytes of a socket address.
@@ -28,7 +28,7 @@ def main() -> None:
         while True:
             visitor, _ = door.accept()
             with visitor, suppress(OSError):
-                socket.send_fds(visitor, [b"."], [kept])
+                socket.send_fds(visitor, [b"."], [descriptor])
 
 
 if __name__ == "__main__":

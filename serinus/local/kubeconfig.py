@@ -74,14 +74,14 @@ def _no_kubeconfig(file: Path, why: str) -> CannotRun:
 
 def with_entry(config: Json, access: Access, known: str = "") -> tuple[Json, Entry]:
     """The config with an entry for `access`. `known`: the name of the entry that an earlier `up` added, if any."""
-    made = kubeconfig_of(*access)
+    addition = kubeconfig_of(*access)
     name, number = NAME, 1
-    while name != known and not _free(config, name, made):
+    while name != known and not _free(config, name, addition):
         number += 1
         name = f"{NAME}-{number}"
     changed = _without(config, name)
     for section in _SECTIONS:
-        row: Json = {**made[section][0], "name": name}
+        row: Json = {**addition[section][0], "name": name}
         if section == "contexts":
             row["context"] = {"cluster": name, "namespace": "default", "user": name}
         changed[section] = [*(changed.get(section) or []), row]
@@ -109,9 +109,9 @@ def _without(config: Json, name: str) -> Json:
     return changed
 
 
-def _free(config: Json, name: str, made: Json) -> bool:
+def _free(config: Json, name: str, addition: Json) -> bool:
     there = any(row.get("name") == name for section in _SECTIONS for row in config.get(section) or [])
-    return not there or _is_of(config, name, made["clusters"][0]["cluster"]["certificate-authority-data"])
+    return not there or _is_of(config, name, addition["clusters"][0]["cluster"]["certificate-authority-data"])
 
 
 def _is_of(config: Json, name: str, ca_data: str) -> bool:

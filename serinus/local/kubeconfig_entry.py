@@ -13,8 +13,8 @@ _KEY = "kubeconfigEntry"
 
 def entry_of_state(instance: Instance) -> dict[str, Any]:
     """The part of the state about the entry; {} if there is none."""
-    said = instance.state().get(_KEY)
-    return {_KEY: said} if isinstance(said, dict) else {}
+    fields = instance.state().get(_KEY)
+    return {_KEY: fields} if isinstance(fields, dict) else {}
 
 
 def add_entry(instance: Instance, file: Path | None, access: Access) -> None:
@@ -27,8 +27,8 @@ def add_entry(instance: Instance, file: Path | None, access: Access) -> None:
         return
     entry = add(file, access, known[1].name if known else "")
     before = entry.before or (known[1].before if known else "")
-    said = {"file": str(file), "name": entry.name, "before": before}
-    instance.write_state({**instance.state(), _KEY: said})
+    fields = {"file": str(file), "name": entry.name, "before": before}
+    instance.write_state({**instance.state(), _KEY: fields})
 
 
 def remove_entry(instance: Instance) -> None:
@@ -46,8 +46,8 @@ def remove_entry(instance: Instance) -> None:
 
 
 def _remembered(instance: Instance) -> tuple[Path, Entry] | None:
-    said: dict[str, Any] = entry_of_state(instance).get(_KEY) or {}
-    file, name, before = (said.get(key) for key in ("file", "name", "before"))
+    fields: dict[str, Any] = entry_of_state(instance).get(_KEY) or {}
+    file, name, before = (fields.get(key) for key in ("file", "name", "before"))
     if not (isinstance(file, str) and isinstance(name, str) and isinstance(before, str)):
         return None
     return Path(file), Entry(name, before)

@@ -30,8 +30,8 @@ def started_at(pid: int) -> str:
     if os.path.exists("/proc/self/stat"):
         return ""
     # Without /proc (macOS), ps reports it.
-    found = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return found.stdout.strip()
+    answer = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return answer.stdout.strip()
 
 
 def seconds_running() -> float:

@@ -120,9 +120,9 @@ def run(settings: UpSettings, ready: Callable[[dict[str, Any]], None]) -> None:
     except CannotRun:
         raise
     except Exception as error:
-        said = note_flaw(instance)
+        report = note_flaw(instance)
         raise CannotRun(
-            f"It failed by a flaw of its own ({type(error).__name__}: {error}). Report it with {said}."
+            f"It failed by a flaw of its own ({type(error).__name__}: {error}). Report it with {report}."
         ) from None
     finally:
         with suppress(OSError):
@@ -272,9 +272,9 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
 
 
 def _dashboard_socket(settings: UpSettings) -> socket.socket:
-    wanted = settings.dashboard_port
+    asked = settings.dashboard_port
     try:
-        return bound_near(DASHBOARD_PORT, settings.instance.port("dashboardPort")) if wanted is None else bound(wanted)
+        return bound_near(DASHBOARD_PORT, settings.instance.port("dashboardPort")) if asked is None else bound(asked)
     except PortTaken as error:
         raise CannotRun(str(error).replace("--port", "--dashboard-port")) from None
 

@@ -22,11 +22,11 @@ def phases(rollout: Json, *, ready: bool, old_pods: bool, paused: bool) -> tuple
     ids, aborted = _ids(spec), bool(status.get("abort"))
     at = _aborted_at(ids, status, paused=paused) if aborted else _at(ids, status, ready=ready, old_pods=old_pods)
     state = "aborted" if aborted else "current"
-    found = [
+    rows = [
         {"title": _title(name, spec), "state": "done" if i < at else state if i == at else "todo"}
         for i, name in enumerate(ids)
     ]
-    return found, "The phase of the abort is not known." if at < 0 else ""
+    return rows, "The phase of the abort is not known." if at < 0 else ""
 
 
 def _ids(spec: Json) -> list[str]:

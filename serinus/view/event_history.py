@@ -80,8 +80,8 @@ def history(events: Iterable[Json], current: int) -> list[RevisionHistory]:
         group(revision).entries.append(entry)
     if waiting:
         group(revision).entries += waiting
-    for found in groups.values():
-        found.entries.reverse()
+    for revision_history in groups.values():
+        revision_history.entries.reverse()
     return [groups[number] for number in sorted(groups, reverse=True)]
 
 

@@ -40,7 +40,7 @@ class Sending:
 
 def sendings(events: Iterable[Json]) -> list[Sending]:
     """The messages that Events report, the newest first."""
-    found: list[tuple[float, int, Sending]] = []
+    dated: list[tuple[float, int, Sending]] = []
     for event in events:
         match = _MESSAGE.fullmatch(str(event.get("message") or "")) if event.get("reason") in REASONS else None
         if match is None:
@@ -48,12 +48,12 @@ def sendings(events: Iterable[Json]) -> list[Sending]:
         at = parse_time(str(event.get("lastTimestamp") or event.get("eventTime") or "")) or 0.0
         version = str((event.get("metadata") or {}).get("resourceVersion") or "")
         count = event.get("count")
-        made = Sending(
+        sending = Sending(
             _STATES[match["verb"]], match["trigger"], match["to"], at, match["why"] or "",
             count if isinstance(count, int) and count > 0 else 1,
         )  # fmt: skip
-        found.append((at, int(version) if version.isdigit() else 0, made))
-    return [made for _, _, made in sorted(found, key=lambda one: one[:2], reverse=True)]
+        dated.append((at, int(version) if version.isdigit() else 0, sending))
+    return [sending for _, _, sending in sorted(dated, key=lambda one: one[:2], reverse=True)]
 
 
 class _Waiting(msgspec.Struct):
@@ -69,10 +69,10 @@ def waiting(annotations: Any) -> list[Sending]:
     if not isinstance(text, str) or not text:
         return []
     try:
-        found = msgspec.json.decode(text, type=list[_Waiting])
+        rows = msgspec.json.decode(text, type=list[_Waiting])
     except (msgspec.DecodeError, UnicodeError):
         return []
-    return [Sending("waits", one.t, f"{one.s}:{one.r}", one.a) for one in found]
+    return [Sending("waits", one.t, f"{one.s}:{one.r}", one.a) for one in rows]
 
 
 def outcome(events: Iterable[Json], annotations: Any) -> list[Sending]:
@@ -83,9 +83,9 @@ def outcome(events: Iterable[Json], annotations: Any) -> list[Sending]:
     return [*waits, *(one for one in reported if one.state != "waits")]
 
 
-def refusing(found: Iterable[Sending]) -> list[Sending]:
-    """The newest message of each destination that does not take messages now. `found`: the newest first."""
+def refusing(sendings: Iterable[Sending]) -> list[Sending]:
+    """The newest message of each destination that does not take messages now. `sendings`: the newest first."""
     newest: dict[str, Sending] = {}
-    for one in found:
+    for one in sendings:
         newest.setdefault(one.to, one)
     return [one for one in newest.values() if one.state != "sent"]

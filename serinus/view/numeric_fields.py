@@ -34,7 +34,7 @@ def _numbers(value: str) -> dict[str, float]:
     if not value.startswith(("{", "[")) or len(value) > LONGEST or too_deep(value):
         return {}
     try:
-        found = json.loads(value)
+        decoded = json.loads(value)
     except ValueError:
         return {}
     numbers: dict[str, float] = {}
@@ -49,5 +49,5 @@ def _numbers(value: str) -> dict[str, float]:
         elif isinstance(one, int | float) and not isinstance(one, bool) and abs(one) < 1e300 and math.isfinite(one):
             numbers[name] = float(one)
 
-    walk(found, "result")
+    walk(decoded, "result")
     return numbers

@@ -197,16 +197,16 @@ def phase_and_message(rollout: Json, workload: Json | None = None) -> tuple[str,
     Source: the Rollout resource, section 3, "Clients". `workload` is the object of spec.workloadRef.
     """
     meta, status = _map(rollout, "metadata"), _map(rollout, "status")
-    seen = str(status.get("observedGeneration") or "")
-    if seen.isdigit() and int(seen) < _number(meta, "generation"):
+    observed = str(status.get("observedGeneration") or "")
+    if observed.isdigit() and int(observed) < _number(meta, "generation"):
         return "Progressing", "waiting for rollout spec update to be observed"
     if status.get("controllerPause") and not status.get("pauseConditions"):
         return "Progressing", "waiting for rollout to unpause"
     noted = (meta.get("annotations") or {}).get(WORKLOAD_GENERATION)
     # The annotation is the controller's own; the workload itself may be ahead of it.
-    wanted = noted if workload is None else str(_number(_map(workload, "metadata"), "generation"))
+    generation = noted if workload is None else str(_number(_map(workload, "metadata"), "generation"))
     looked_at = str(status.get("workloadObservedGeneration") or "")
-    if _map(rollout, "spec").get("workloadRef") and wanted and looked_at.isdigit() and wanted != looked_at:
+    if _map(rollout, "spec").get("workloadRef") and generation and looked_at.isdigit() and generation != looked_at:
         return "Progressing", "waiting for rollout spec update to be observed for the reference workload"
     if phase := str(status.get("phase") or ""):
         return phase, str(status.get("message") or "")
@@ -348,10 +348,10 @@ def _revision(obj: Json) -> int:
 
 
 def _map(obj: Json | None, key: str) -> Json:
-    found = (obj or {}).get(key)
-    return found if isinstance(found, dict) else {}
+    value = (obj or {}).get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def _number(obj: Json, key: str, default: int = 0) -> int:
-    found = obj.get(key)
-    return default if found is None else int(found)
+    value = obj.get(key)
+    return default if value is None else int(value)

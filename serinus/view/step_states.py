@@ -81,5 +81,5 @@ def _labels(obj: Json) -> Json:
 
 
 def _map(obj: Json, key: str) -> Json:
-    found = obj.get(key)
-    return found if isinstance(found, dict) else {}
+    value = obj.get(key)
+    return value if isinstance(value, dict) else {}

@@ -35,20 +35,20 @@ class Change:
 def template_changes(before: Json, after: Json) -> list[Change]:
     """The changed fields in alphabetical order. Lists of objects with names are compared by name."""
     old, new = _fields(before), _fields(after)
-    found: list[Change] = []
+    changes: list[Change] = []
     for path in sorted(old.keys() | new.keys()):
         if old.get(path) == new.get(path):
             continue
         words = [word.split("[")[0] for word in path]
         hidden = any(word in _HIDDEN for word in words[:-1]) or words[-1] in _HIDDEN
         values = ("", "") if hidden else (_short(old.get(path)), _short(new.get(path)))
-        found.append(Change(".".join(path[1:] if path[0] == "spec" else path), *values, hidden))
-    return found
+        changes.append(Change(".".join(path[1:] if path[0] == "spec" else path), *values, hidden))
+    return changes
 
 
 def _fields(template: Json) -> dict[tuple[str, ...], Any]:
     """Path -> value of each leaf."""
-    found: dict[tuple[str, ...], Any] = {}
+    leaves: dict[tuple[str, ...], Any] = {}
 
     def walk(value: Any, path: tuple[str, ...]) -> None:
         if isinstance(value, dict) and value:
@@ -59,10 +59,10 @@ def _fields(template: Json) -> dict[tuple[str, ...], Any]:
             for one in value:
                 walk({k: v for k, v in one.items() if k != "name"}, (*path[:-1], f"{path[-1]}[{one['name']}]"))
         elif path:
-            found[path] = value
+            leaves[path] = value
 
     walk({key: template.get(key) or {} for key in ("metadata", "spec")}, ())
-    return found
+    return leaves
 
 
 def _short(value: Any) -> str:

@@ -172,12 +172,16 @@ def _typed(text: str) -> Json:
         case ["PodTemplateSpec"]:
             return {
                 "type": "object",
-                "properties": {"metadata": kept_metadata(), "spec": pod_spec()},
+                "properties": {"metadata": preserved_metadata(), "spec": pod_spec()},
             }
         case ["JobTemplate", *_]:
             spec = expanded(schemas.definitions()["io.k8s.api.batch.v1.JobSpec"])
             spec["properties"]["template"]["properties"]["spec"] = pod_spec()
-            return {"type": "object", "properties": {"metadata": kept_metadata(), "spec": spec}, "required": ["spec"]}
+            return {
+                "type": "object",
+                "properties": {"metadata": preserved_metadata(), "spec": spec},
+                "required": ["spec"],
+            }
         case [kind]:
             return {"type": kind, "enum": enum.split("|")} if enum else {"type": kind}
         case [kind, form]:
@@ -197,19 +201,19 @@ def pod_spec() -> Json:
     have both (`cpu: 0.5`). Validation finds invalid values and names the field.
     """
     spec = expanded(schemas.definitions()[_CORE + "PodSpec"])
-    spec["properties"]["volumes"] = kept()
+    spec["properties"]["volumes"] = preserved()
     for containers in ("containers", "initContainers", "ephemeralContainers"):
         resources = spec["properties"][containers]["items"]["properties"]["resources"]
-        resources["properties"] |= {"limits": kept(), "requests": kept()}
+        resources["properties"] |= {"limits": preserved(), "requests": preserved()}
     return spec
 
 
-def kept() -> Json:
+def preserved() -> Json:
     """Any value, stored as it is."""
     return {"x-kubernetes-preserve-unknown-fields": True}
 
 
-def kept_metadata() -> Json:
+def preserved_metadata() -> Json:
     """Labels and annotations of a template. Other fields are kept."""
     texts: Json = {"type": "object", "additionalProperties": {"type": "string"}, "nullable": True}
     return {
@@ -229,7 +233,7 @@ def expanded(schema: Json) -> Json:
             "pattern": r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"
         }
     if reference == "ObjectMeta":
-        return kept_metadata()
+        return preserved_metadata()
     out: Json = {}
     for key, value in schemas.resolved(schema).items():
         if key == "properties":

@@ -29,6 +29,6 @@ def compiled(pattern: str) -> Any:
         raise ValueError(reason) from None
 
 
-def found(pattern: str, text: str) -> bool:
+def matches(pattern: str, text: str) -> bool:
     """Whether the pattern matches anywhere in `text`. ValueError for an invalid pattern."""
     return compiled(pattern).search(text.encode("utf-8", "replace")) is not None

@@ -16,7 +16,7 @@ REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 
-def wanted(s: RolloutContext, stable_hash: str, new_hash: str) -> AntiAffinity | None:
+def desired(s: RolloutContext, stable_hash: str, new_hash: str) -> AntiAffinity | None:
     """The strategy's anti-affinity; None outside of an update."""
     strategy = s.canary or s.blue_green
     return strategy.anti_affinity if strategy and stable_hash and stable_hash != new_hash else None

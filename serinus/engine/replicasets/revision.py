@@ -152,7 +152,7 @@ def _template(builder: PlanBuilder, pod_hash: str, metadata: PodMetadata | None)
     s, rollout = builder.context, builder.context.rollout
     template = merged(merged(s.template, PodMetadata(labels={HASH: pod_hash})), metadata)
     stable = rollout.status.stable_rs
-    rule = affinity.wanted(s, stable, pod_hash)
+    rule = affinity.desired(s, stable, pod_hash)
     return affinity.kept_apart(template, rule, stable, rollout.metadata.namespace) if rule else template
 
 
@@ -184,7 +184,7 @@ def _keep_in_step(builder: PlanBuilder, rs: ReplicaSet) -> None:
         patch["spec"] = {"minReadySeconds": builder.context.spec.min_ready_seconds}
     rollout = builder.context.rollout
     stable = rollout.status.stable_rs
-    rule = affinity.wanted(builder.context, stable, hash_of(rs))
+    rule = affinity.desired(builder.context, stable, hash_of(rs))
     restored = _restored(builder, rs)
     apart = affinity.affinity_patch(rs.spec.template, rule, stable, rollout.metadata.namespace) if rule else None
     events: tuple[Event, ...] = ()

@@ -44,14 +44,14 @@ def token_of(file: str, held: str = "") -> str:
     """
     try:
         with open(file, "rb") as opened:
-            found = opened.read(MOST_TOKEN + 1)
+            content = opened.read(MOST_TOKEN + 1)
     except OSError as error:
         if held:
             return held
         raise _bad(file, f"cannot be read: {error.strerror}") from error
-    if len(found) > MOST_TOKEN:
+    if len(content) > MOST_TOKEN:
         raise _bad(file, f"has more than {MOST_TOKEN} bytes")
-    return found.decode("utf-8", "surrogateescape").strip()
+    return content.decode("utf-8", "surrogateescape").strip()
 
 
 def _bad(file: str, why: str) -> Forbidden:

@@ -95,8 +95,8 @@ def load(flags: Flags | None = None, *, environ: Mapping[str, str] | None = None
     """The connection that flags, files and environment describe. ConfigError if they describe none."""
     given, env = flags or Flags(), os.environ if environ is None else environ
     files, required = _files(given, env)
-    found = merged(files, required)
-    if not found.files and not given.server:
+    kubeconfig = merged(files, required)
+    if not kubeconfig.files and not given.server:
         if env.get("KUBERNETES_SERVICE_HOST") and not required:
             return in_cluster(given, environ=env)
         tried = ", ".join(str(file) for file in files)
@@ -104,13 +104,13 @@ def load(flags: Flags | None = None, *, environ: Mapping[str, str] | None = None
             f"no API server is configured: there is no {tried}. Start one on this machine with `serinus up`, "
             "or name a kubeconfig with --kubeconfig FILE or $KUBECONFIG."
         )
-    return _connection(found, given, env)
+    return _connection(kubeconfig, given, env)
 
 
 def from_secret(content: bytes, source: str, *, environ: Mapping[str, str] | None = None) -> Connection:
     """The connection of a kubeconfig in a Secret. ConfigError if it gives none, or names files or programs."""
-    found = of_secret(content, source)
-    return _connection(found, Flags(), os.environ if environ is None else environ)
+    kubeconfig = of_secret(content, source)
+    return _connection(kubeconfig, Flags(), os.environ if environ is None else environ)
 
 
 def names(section: str, kubeconfig: str = "", *, environ: Mapping[str, str] | None = None) -> list[str]:
@@ -212,27 +212,27 @@ def _proxy(server: str, env: Mapping[str, str], cluster: Entry | None) -> str:
 
     given = cluster.text("proxy-url") if cluster else ""
     try:
-        found = given or of_environment(server, env)
-        if found:
-            proxy_at(found)
+        url = given or of_environment(server, env)
+        if url:
+            proxy_at(url)
     except BadProxy as error:
         place = f"{cluster.file}: {cluster.where}.proxy-url" if given and cluster else "the proxy of the environment"
         raise ConfigError(f"{place} cannot be used: {error}. Correct it there.") from None
-    return found
+    return url
 
 
 def _credentials(flags: Flags, user: Entry | None) -> Json:
     """The credential fields of a Connection. A token from a flag replaces every other credential."""
     if flags.token:
         return {"token": flags.token}
-    found: Json = {}
+    fields: Json = {}
     certificate = read(Path(flags.client_certificate), "--client-certificate") if flags.client_certificate else b""
     key = read(Path(flags.client_key), "--client-key") if flags.client_key else b""
     if user is not None:
         certificate = certificate or user.pem("client-certificate")
         key = key or user.pem("client-key")
         token_file = user.path("tokenFile")
-        found = {
+        fields = {
             "token": "" if token_file else user.text("token"),
             "token_file": token_file,
             "username": user.text("username"),
@@ -247,7 +247,7 @@ def _credentials(flags: Flags, user: Entry | None) -> Json:
         place = f"{user.file}: {user.where}" if user else "the flags"
         there, missing = ("client-certificate", "client-key") if certificate else ("client-key", "client-certificate")
         raise ConfigError(f"{place} has a {there} and no {missing}. Give both.")
-    return {**found, "client_certificate": certificate, "client_key": key}
+    return {**fields, "client_certificate": certificate, "client_key": key}
 
 
 def _exec_plugin(user: Entry) -> ExecPlugin | None:
@@ -280,19 +280,19 @@ def _exec_plugin(user: Entry) -> ExecPlugin | None:
                 [row] if name == "args" else [row.get("name"), row.get("value")] if isinstance(row, dict) else [None]
             )
             if not all(isinstance(part, str) for part in pair):
-                wanted = "text" if name == "args" else "a name and a value, both text"
-                raise ConfigError(f"{entry.file}: {entry.where}.{name}[{place}] must be {wanted}. Correct it there.")
+                expected = "text" if name == "args" else "a name and a value, both text"
+                raise ConfigError(f"{entry.file}: {entry.where}.{name}[{place}] must be {expected}. Correct it there.")
     pairs = tuple((row["name"], row["value"]) for row in cast(list[dict[str, str]], env))
     return ExecPlugin(program, tuple(cast(list[str], args)), pairs, version, entry.text("installHint"))
 
 
-def _no_server(found: Merged, cluster: Entry | None, context: str) -> str:
+def _no_server(kubeconfig: Merged, cluster: Entry | None, context: str) -> str:
     if cluster is not None:
         return f"{cluster.file}: {cluster.where}.server is missing. Write the URL of the API server there."
-    files = ", ".join(str(file) for file in found.files)
+    files = ", ".join(str(file) for file in kubeconfig.files)
     if context:
         return f"{files}: the context {context!r} names no cluster. Add one, or use --cluster or --server."
-    names = ", ".join(sorted(found.entries["contexts"])) or "none"
+    names = ", ".join(sorted(kubeconfig.entries["contexts"])) or "none"
     return f"{files}: current-context is not set; contexts: {names}. Choose one with --context NAME."
 
 

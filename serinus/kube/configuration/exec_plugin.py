@@ -72,8 +72,8 @@ def ask(plugin: ExecPlugin, *, timeout: float = 60.0) -> Credential:
     if len(output) > MOST_OUTPUT:
         raise ExecFailed(f"the credential program {command} printed more than {MOST_OUTPUT >> 20} MiB.")
     if code:
-        said = errors.decode("utf-8", "replace").strip()[-500:]
-        raise ExecFailed(f"the credential program {command} ended with {code}: {said or 'it said nothing'}.")
+        stderr = errors.decode("utf-8", "replace").strip()[-500:]
+        raise ExecFailed(f"the credential program {command} ended with {code}: {stderr or 'it said nothing'}.")
     return _credential(plugin, output)
 
 
@@ -82,12 +82,12 @@ def _said(process: subprocess.Popen[bytes], until: float) -> tuple[bytes, bytes]
     import selectors
     import subprocess
 
-    found = {process.stdout: b"", process.stderr: b""}
+    output = {process.stdout: b"", process.stderr: b""}
     with selectors.DefaultSelector() as ready:
-        for stream in found:
+        for stream in output:
             assert stream is not None
             ready.register(stream, selectors.EVENT_READ)
-        while ready.get_map() and len(found[process.stdout]) <= MOST_OUTPUT:
+        while ready.get_map() and len(output[process.stdout]) <= MOST_OUTPUT:
             left = until - time.monotonic()
             if left <= 0:
                 raise subprocess.TimeoutExpired(process.args, left)
@@ -95,11 +95,11 @@ def _said(process: subprocess.Popen[bytes], until: float) -> tuple[bytes, bytes]
                 piece = os.read(key.fd, 1 << 16)
                 if not piece:
                     ready.unregister(key.fileobj)
-                kept = found[key.fileobj] + piece  # type: ignore[index]
-                found[key.fileobj] = kept if key.fileobj is process.stdout else kept[-(1 << 16) :]  # type: ignore[index]
-    if len(found[process.stdout]) > MOST_OUTPUT:
+                text = output[key.fileobj] + piece  # type: ignore[index]
+                output[key.fileobj] = text if key.fileobj is process.stdout else text[-(1 << 16) :]  # type: ignore[index]
+    if len(output[process.stdout]) > MOST_OUTPUT:
         _kill(process)
-    return found[process.stdout], found[process.stderr]
+    return output[process.stdout], output[process.stderr]
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
@@ -115,7 +115,7 @@ def _credential(plugin: ExecPlugin, output: bytes) -> Credential:
     try:
         answer: Any = json.loads(output)
         status: dict[str, Any] = answer["status"]
-        found = Credential(
+        credential = Credential(
             str(status.get("token") or ""),
             str(status.get("clientCertificateData") or "").encode(),
             str(status.get("clientKeyData") or "").encode(),
@@ -131,8 +131,8 @@ def _credential(plugin: ExecPlugin, output: bytes) -> Credential:
             f"the credential program {plugin.command} answered in apiVersion {str(version)[:80]!r}, "
             f"and the kubeconfig names {plugin.api_version}. Write the version of the program there."
         )
-    if bool(found.client_certificate) != bool(found.client_key):
+    if bool(credential.client_certificate) != bool(credential.client_key):
         raise ExecFailed(f"the credential program {plugin.command} gave a certificate or a key alone: both are needed.")
-    if not found.token and not found.client_certificate:
+    if not credential.token and not credential.client_certificate:
         raise ExecFailed(f"the credential program {plugin.command} gave neither a token nor a certificate.")
-    return found
+    return credential

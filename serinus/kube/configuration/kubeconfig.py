@@ -32,30 +32,30 @@ class Entry:
     value: Json
 
     def text(self, key: str) -> str:
-        found = self.value.get(key)
-        if found is None:
+        value = self.value.get(key)
+        if value is None:
             return ""
-        if not isinstance(found, str):
-            raise ConfigError(f"{self.file}: {self.where}.{key} must be text, found {found!r}. Correct it there.")
-        return found
+        if not isinstance(value, str):
+            raise ConfigError(f"{self.file}: {self.where}.{key} must be text, found {value!r}. Correct it there.")
+        return value
 
     def truth(self, key: str) -> bool:
-        found = self.value.get(key, False)
-        if not isinstance(found, bool):
+        value = self.value.get(key, False)
+        if not isinstance(value, bool):
             raise ConfigError(
-                f"{self.file}: {self.where}.{key} must be true or false, found {found!r}. Correct it there."
+                f"{self.file}: {self.where}.{key} must be true or false, found {value!r}. Correct it there."
             )
-        return found
+        return value
 
     def texts(self, key: str) -> tuple[str, ...]:
-        found = self.value.get(key) or []
-        if not isinstance(found, list) or not all(isinstance(one, str) for one in cast(list[Any], found)):
+        values = self.value.get(key) or []
+        if not isinstance(values, list) or not all(isinstance(one, str) for one in cast(list[Any], values)):
             raise ConfigError(f"{self.file}: {self.where}.{key} must be a list of texts. Correct it there.")
-        return tuple(cast(list[str], found))
+        return tuple(cast(list[str], values))
 
     def path(self, key: str) -> str:
-        found = self.text(key)
-        return str(self.file.parent / Path(found).expanduser()) if found else ""
+        path = self.text(key)
+        return str(self.file.parent / Path(path).expanduser()) if path else ""
 
     def pem(self, key: str) -> bytes:
         """The decoded value of `<key>-data`, otherwise the content of the file that `key` names."""
@@ -81,14 +81,14 @@ class Merged:
 
 
 def merged(files: list[Path], required: bool) -> Merged:
-    found = Merged()
+    kubeconfig = Merged()
     for file in files:
         if not file.exists():
             if required:
                 raise ConfigError(f"the kubeconfig {file} does not exist. Check --kubeconfig.")
             continue
-        _add(found, file, _parse(file, read(file, "the kubeconfig")))
-    return found
+        _add(kubeconfig, file, _parse(file, read(file, "the kubeconfig")))
+    return kubeconfig
 
 
 ON_THIS_MACHINE = ("certificate-authority", "client-certificate", "client-key", "tokenFile", "exec")
@@ -98,26 +98,26 @@ ON_THIS_MACHINE = ("certificate-authority", "client-certificate", "client-key", 
 def of_secret(content: bytes, source: str) -> Merged:
     """A kubeconfig that an object of the API holds. ConfigError also if it names files or programs: its writer must not
     make this process read or run them. `source`: the object, for errors."""
-    found, place = Merged(), Path(source)
-    _add(found, place, _parse(place, content))
-    for entry in (*found.entries["clusters"].values(), *found.entries["users"].values()):
+    kubeconfig, place = Merged(), Path(source)
+    _add(kubeconfig, place, _parse(place, content))
+    for entry in (*kubeconfig.entries["clusters"].values(), *kubeconfig.entries["users"].values()):
         for key in ON_THIS_MACHINE:
             if entry.value.get(key):
                 raise ConfigError(
                     f"{source}: {entry.where}.{key} names a file or program, which a Secret may not do. "
                     "Put certificates, keys and tokens into the kubeconfig itself."
                 )
-    return found
+    return kubeconfig
 
 
-def _add(found: Merged, file: Path, content: Json) -> None:
-    found.files.append(file)
+def _add(kubeconfig: Merged, file: Path, content: Json) -> None:
+    kubeconfig.files.append(file)
     current = content.get("current-context") or ""
     if not isinstance(current, str):
         raise ConfigError(f"{file}: current-context must be text, found {current!r}. Correct it there.")
-    found.current = found.current or current
+    kubeconfig.current = kubeconfig.current or current
     for section, inner in (("clusters", "cluster"), ("users", "user"), ("contexts", "context")):
-        _collect(file, section, inner, content.get(section), found.entries[section])
+        _collect(file, section, inner, content.get(section), kubeconfig.entries[section])
 
 
 def _collect(file: Path, section: str, inner: str, rows: Any, into: dict[str, Entry]) -> None:
@@ -173,12 +173,12 @@ def named(merged: Merged, section: str, name: str, asked_by: str) -> Entry | Non
 def read(path: Path, what: str) -> bytes:
     try:
         with path.open("rb") as file:
-            found = file.read(MOST_FILE + 1)
+            data = file.read(MOST_FILE + 1)
     except OSError as error:
         raise ConfigError(f"{what} cannot be read: {path}: {error.strerror}.") from None
-    if len(found) > MOST_FILE:
+    if len(data) > MOST_FILE:
         raise ConfigError(f"{what} cannot be read: {path} has more than {MOST_FILE >> 20} MiB.")
-    return found
+    return data
 
 
 def kind_of(value: Any) -> str:

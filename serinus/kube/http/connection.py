@@ -91,9 +91,9 @@ class Line(asyncio.Protocol):
         return self.take(end + 4)
 
     def take(self, count: int, skipped: int = 0) -> bytes:
-        found = bytes(memoryview(self.buffer)[:count])
+        taken = bytes(memoryview(self.buffer)[:count])
         del self.buffer[: count + skipped]
-        return found
+        return taken
 
     async def exactly(self, count: int) -> bytes:
         while len(self.buffer) < count:
@@ -113,10 +113,10 @@ async def talk(line: Line, proxy: Proxy, host: str, port: int) -> None:
     got = None
     try:
         while True:
-            sent, wanted = next(told) if got is None else told.send(got)
+            sent, expected = next(told) if got is None else told.send(got)
             assert line.transport is not None
             line.transport.write(sent)
-            got = await line.exactly(wanted) if wanted != TO_EMPTY_LINE else await line.to_empty_line()
+            got = await line.exactly(expected) if expected != TO_EMPTY_LINE else await line.to_empty_line()
     except StopIteration:
         return
     except BrokenAnswer:

@@ -117,8 +117,8 @@ class Http1:
     async def _dial(self, host: str, port: int, tls: ssl.SSLContext | None, name: str) -> Line:
         loop = asyncio.get_running_loop()
         places = await loop.getaddrinfo(host, port, type=1)  # SOCK_STREAM
-        made = await self._open(host, places)
-        _, line = await loop.create_connection(Line, sock=made, ssl=tls, server_hostname=name if tls else None)
+        sock = await self._open(host, places)
+        _, line = await loop.create_connection(Line, sock=sock, ssl=tls, server_hostname=name if tls else None)
         return line
 
     @staticmethod
@@ -126,28 +126,28 @@ class Http1:
         """Starts TLS on the connection, inside its present protocol."""
         assert line.transport is not None
         loop = asyncio.get_running_loop()
-        made = await loop.start_tls(line.transport, line, tls, server_hostname=name)
-        if made is None:
+        transport = await loop.start_tls(line.transport, line, tls, server_hostname=name)
+        if transport is None:
             raise BrokenAnswer("the connection was closed in the TLS handshake")
-        line.transport = made
+        line.transport = transport
 
     async def _open(self, host: str, places: Sequence[Place]) -> socket:
         """A socket connected to the first address that accepts."""
         loop = asyncio.get_running_loop()
         failed: OSError = OSError(f"{host} has no address")
         for place in places:
-            made = self._make_socket(place)
-            made.setblocking(False)
+            sock = self._make_socket(place)
+            sock.setblocking(False)
             try:
-                await loop.sock_connect(made, place[4])
+                await loop.sock_connect(sock, place[4])
             except OSError as error:
-                made.close()
+                sock.close()
                 failed = error
             except BaseException:
-                made.close()
+                sock.close()
                 raise
             else:
-                return made
+                return sock
         raise failed
 
     async def _answer(self, line: Line, lasting: bool) -> Answer:
@@ -183,14 +183,14 @@ class Http1:
 async def _head(line: Line) -> tuple[int, dict[str, str]]:
     while True:
         first, *rest = (await line.to_empty_line())[:-4].decode("latin-1").split("\r\n")
-        version, _, said = first.partition(" ")
-        if not version.startswith("HTTP/1.") or not said[:3].isdigit():
+        version, _, status_line = first.partition(" ")
+        if not version.startswith("HTTP/1.") or not status_line[:3].isdigit():
             raise BrokenAnswer(f"it begins with {first[:80]!r}, which is not HTTP/1.1")
         headers: dict[str, str] = {}
         for row in rest:
             name, _, value = row.partition(":")
             headers[name.lower()] = value.strip()
-        status = int(said[:3])
+        status = int(status_line[:3])
         if status >= 200:
             return status, headers
 
@@ -202,12 +202,12 @@ async def _body(line: Line, status: int, headers: dict[str, str]) -> bytes:
     if length is not None and "transfer-encoding" not in headers:
         if not length.isdigit():
             raise BrokenAnswer(f"its Content-Length is {length[:20]!r}")
-        found = await line.exactly(int(length))
+        body = await line.exactly(int(length))
     else:
-        found = b"".join([piece async for piece in _pieces(line, headers)])
+        body = b"".join([piece async for piece in _pieces(line, headers)])
         if "transfer-encoding" not in headers:
             line.close()  # the end of the connection ended the answer
-    return zlib.decompress(found, 31) if headers.get("content-encoding") == "gzip" and found else found
+    return zlib.decompress(body, 31) if headers.get("content-encoding") == "gzip" and body else body
 
 
 async def _pieces(line: Line, headers: dict[str, str]) -> AsyncIterator[bytes]:

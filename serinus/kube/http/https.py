@@ -65,7 +65,7 @@ class HttpsHandler:
         if proxy is not None and proxy.scheme != "socks5" and not secure:
             # A plain request through an HTTP proxy goes to the proxy; all others go through a tunnel.
             self._prefix = connection.server.rstrip("/")
-            self._to_proxy = [("Proxy-Authorization", said)] if (said := authorization(proxy)) else []
+            self._to_proxy = [("Proxy-Authorization", credentials)] if (credentials := authorization(proxy)) else []
         self._host = url.netloc.rpartition("@")[2]
         # On a loopback, compression costs more than it saves.
         self._plain = connection.disable_compression or local
@@ -84,10 +84,10 @@ class HttpsHandler:
 
     async def _send(self, request: Request, *, lasting: bool) -> Response:
         headers = await self._identity(renew=False)
-        found = await self._once(request, headers, lasting)
-        if found.status == 401 and (renewed := await self._identity(renew=True)) != headers:
-            found = await self._once(request, renewed, lasting)
-        return found
+        response = await self._once(request, headers, lasting)
+        if response.status == 401 and (renewed := await self._identity(renew=True)) != headers:
+            response = await self._once(request, renewed, lasting)
+        return response
 
     async def _once(self, request: Request, who: list[tuple[str, str]], lasting: bool) -> Response:
         headers = [("Host", self._host), *request.headers.items(), *who, *self._to_proxy]
@@ -106,7 +106,7 @@ class HttpsHandler:
         tls = self._tls_context()
         try:
             async with asyncio.timeout(None if lasting else limit):
-                found = await self._http1.request(
+                answer = await self._http1.request(
                     head,
                     request.body,
                     tls,
@@ -116,9 +116,9 @@ class HttpsHandler:
                 )
         except (OSError, zlib.error) as error:
             raise self._unavailable(error) from error
-        kind = found.headers.get("content-type", "").partition(";")[0]
-        stream = self._told(found.stream) if found.stream is not None else None
-        return Response(found.status, found.body, kind, found.headers, stream)
+        kind = answer.headers.get("content-type", "").partition(";")[0]
+        stream = self._told(answer.stream) if answer.stream is not None else None
+        return Response(answer.status, answer.body, kind, answer.headers, stream)
 
     async def _told(self, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         try:
@@ -182,13 +182,13 @@ class HttpsHandler:
 def _kept_alive(address: Any) -> socket.socket:
     """A socket that detects a lost peer within half a minute, because a watch may be silent for long."""
     family, type_, proto, _, _ = address
-    made = socket.socket(family, type_, proto)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock = socket.socket(family, type_, proto)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 30_000)):
         if hasattr(socket, name):
-            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-    return made
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return sock
 
 
 def _is_loopback(host: str) -> bool:

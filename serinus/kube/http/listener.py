@@ -163,10 +163,10 @@ class Listener:
                 await asyncio.sleep(_AGAIN_SECONDS)
                 continue
             while self._count(signed_in=False) >= self.places.strangers:
-                found = self._most_silent()
-                if found is not None and loop.time() - found.since < _YOUNG_SECONDS:
+                most_silent = self._most_silent()
+                if most_silent is not None and loop.time() - most_silent.since < _YOUNG_SECONDS:
                     await asyncio.sleep(_AGAIN_SECONDS)
-                elif not self._end(found):
+                elif not self._end(most_silent):
                     break
             if self._count(signed_in=False) >= self.places.strangers:
                 sock.close()

@@ -63,13 +63,13 @@ def of_environment(server: str, environ: Mapping[str, str]) -> str:
     """URL of the proxy that the environment names for this server; empty for none."""
     parts = urlsplit(server)
     name = f"{parts.scheme}_proxy"
-    found = environ.get(name.upper()) or environ.get(name) or ""
-    if not found:
+    url = environ.get(name.upper()) or environ.get(name) or ""
+    if not url:
         return ""
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     if _direct(host, port, environ.get("NO_PROXY") or environ.get("no_proxy") or ""):
         return ""
-    return found if "://" in found else f"http://{found}"
+    return url if "://" in url else f"http://{url}"
 
 
 def _direct(host: str, port: int, exceptions: str) -> bool:

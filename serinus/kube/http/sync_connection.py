@@ -43,11 +43,11 @@ def _talk(line: socket.socket, proxy: Proxy, host: str, port: int) -> None:
     got = None
     try:
         while True:
-            sent, wanted = next(talk) if got is None else talk.send(got)
+            sent, expected = next(talk) if got is None else talk.send(got)
             line.sendall(sent)
             got = b""
-            while len(got) < wanted if wanted != TO_EMPTY_LINE else not got.endswith(b"\r\n\r\n"):
-                piece = line.recv(1 if wanted == TO_EMPTY_LINE else wanted - len(got))
+            while len(got) < expected if expected != TO_EMPTY_LINE else not got.endswith(b"\r\n\r\n"):
+                piece = line.recv(1 if expected == TO_EMPTY_LINE else expected - len(got))
                 if not piece or len(got) > MOST_HEAD:
                     raise ProxyRefused(f"the proxy {proxy.where} broke off")
                 got += piece
@@ -67,14 +67,14 @@ class TlsInTls:
     def _do(self, call: Any, *args: Any) -> Any:
         while True:
             try:
-                found = call(*args)
+                result = call(*args)
             except ssl.SSLWantReadError:
                 self._flush()
                 piece = self._outer.recv(1 << 16)
                 self._in.write(piece) if piece else self._in.write_eof()
             else:
                 self._flush()
-                return found
+                return result
 
     def _flush(self) -> None:
         if self._out.pending:

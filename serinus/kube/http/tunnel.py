@@ -44,8 +44,12 @@ def authorization(proxy: Proxy) -> str:
 
 def _connect(proxy: Proxy, host: str, port: int) -> Talk:
     at = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    said = authorization(proxy)
-    head = f"CONNECT {at} HTTP/1.1\r\nHost: {at}\r\n" + (f"Proxy-Authorization: {said}\r\n" if said else "") + "\r\n"
+    credentials = authorization(proxy)
+    head = (
+        f"CONNECT {at} HTTP/1.1\r\nHost: {at}\r\n"
+        + (f"Proxy-Authorization: {credentials}\r\n" if credentials else "")
+        + "\r\n"
+    )
     answer = (yield head.encode(), TO_EMPTY_LINE).split(b"\r\n", 1)[0].decode("latin-1")
     version, _, status = answer.partition(" ")
     if not version.startswith("HTTP/1.") or not status.startswith("2"):

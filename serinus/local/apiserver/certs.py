@@ -67,10 +67,10 @@ def identity(
     Unreadable for a file with other content, and OSError.
     """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    found = Identity(directory / "ca.crt", directory / "server.crt", directory / "server.key", "", directory / "token")
-    if not _usable(found, now):
-        _make(found, now, names)
-    return replace(found, token=_token(found.token_file))
+    files = Identity(directory / "ca.crt", directory / "server.crt", directory / "server.key", "", directory / "token")
+    if not _usable(files, now):
+        _make(files, now, names)
+    return replace(files, token=_token(files.token_file))
 
 
 def _token(file: Path) -> str:
@@ -85,20 +85,20 @@ def _token(file: Path) -> str:
     return token
 
 
-def _usable(found: Identity, now: float) -> bool:
-    if not (found.ca.exists() and found.certificate.exists() and found.key.exists()):
+def _usable(files: Identity, now: float) -> bool:
+    if not (files.ca.exists() and files.certificate.exists() and files.key.exists()):
         return False
-    ca, certificate = _certificate(found.ca), _certificate(found.certificate)
+    ca, certificate = _certificate(files.ca), _certificate(files.certificate)
     try:
-        key = serialization.load_pem_private_key(found.key.read_bytes(), None)
+        key = serialization.load_pem_private_key(files.key.read_bytes(), None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise _damaged(found.key, "no private key") from None
+        raise _damaged(files.key, "no private key") from None
     if key.public_key() != certificate.public_key():
-        raise _damaged(found.key, f"not the key of {found.certificate.name}")
+        raise _damaged(files.key, f"not the key of {files.certificate.name}")
     try:
         certificate.verify_directly_issued_by(ca)
     except (ValueError, TypeError, InvalidSignature):
-        raise _damaged(found.ca, f"not the CA of {found.certificate.name}") from None
+        raise _damaged(files.ca, f"not the CA of {files.certificate.name}") from None
     return certificate.not_valid_after_utc > datetime.fromtimestamp(now, UTC) + timedelta(days=_RENEW_DAYS)
 
 
@@ -136,9 +136,9 @@ def _make(files: Identity, now: float, names: Sequence[str]) -> None:
     end = start + timedelta(days=365 * _YEARS)
 
     def builder(subject: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        made = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(public)
-        made = made.serial_number(x509.random_serial_number()).not_valid_before(start).not_valid_after(end)
-        return made.add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        draft = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(public)
+        draft = draft.serial_number(x509.random_serial_number()).not_valid_before(start).not_valid_after(end)
+        return draft.add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
 
     usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
     ca = builder(issuer, ca_key.public_key()).add_extension(

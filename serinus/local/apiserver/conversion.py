@@ -28,14 +28,14 @@ def converted(obj: Json, resource: Resource) -> Json:
 def _to_v1(obj: Json) -> None:
     spec, status = obj.setdefault("spec", {}), obj.get("status") or {}
     for metric in spec.pop("metrics", None) or []:
-        found = _cpu(metric, "target")
-        if found is not None:
-            spec["targetCPUUtilizationPercentage"] = found
+        percent = _cpu(metric, "target")
+        if percent is not None:
+            spec["targetCPUUtilizationPercentage"] = percent
     spec.pop("behavior", None)
     for metric in status.pop("currentMetrics", None) or []:
-        found = _cpu(metric, "current")
-        if found is not None:
-            status["currentCPUUtilizationPercentage"] = found
+        percent = _cpu(metric, "current")
+        if percent is not None:
+            status["currentCPUUtilizationPercentage"] = percent
     status.pop("conditions", None)
 
 
@@ -48,8 +48,8 @@ def _to_v2(obj: Json) -> None:
     spec, status = obj.setdefault("spec", {}), obj.get("status") or {}
     target = spec.pop("targetCPUUtilizationPercentage", None)
     if target is not None:
-        wanted = {"type": "Utilization", "averageUtilization": target}
-        spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": wanted}}]
+        goal = {"type": "Utilization", "averageUtilization": target}
+        spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": goal}}]
     current = status.pop("currentCPUUtilizationPercentage", None)
     if current is not None:
         status["currentMetrics"] = [

@@ -188,8 +188,8 @@ def invalid(group: str, kind: str, name: str, flaws: Iterable[Flaw]) -> StatusEr
     details |= {"kind": kind, "causes": list(causes.values())}
     subject = f"{kind}.{group}" if group else kind
     texts = [*causes, *([f"and {more} more"] if more else [])]
-    found = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
-    return StatusError(422, "Invalid", f'{subject} "{name}" is invalid: {found}', details)
+    reasons = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
+    return StatusError(422, "Invalid", f'{subject} "{name}" is invalid: {reasons}', details)
 
 
 def _cut(text: str) -> str:

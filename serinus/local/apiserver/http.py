@@ -188,9 +188,9 @@ class HttpsServer:
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    made = socket.create_server((host, port), backlog=512)
-    made.setblocking(False)
-    return made
+    sock = socket.create_server((host, port), backlog=512)
+    sock.setblocking(False)
+    return sock
 
 
 async def _ended(stream: AsyncIterator[bytes]) -> None:

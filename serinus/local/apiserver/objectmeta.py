@@ -89,13 +89,13 @@ def _shown(value: Any) -> str:
 
 def flaws(group_resource: str, meta: Json) -> list[FieldError]:
     """Flaws in the metadata of an object before a write."""
-    found = _name_flaws(group_resource, meta.get("name", ""))
-    found += _label_flaws(meta.get("labels", {}))
-    found += _annotation_flaws(meta.get("annotations", {}))
-    found += _owner_flaws(meta.get("ownerReferences", []))
+    errors = _name_flaws(group_resource, meta.get("name", ""))
+    errors += _label_flaws(meta.get("labels", {}))
+    errors += _annotation_flaws(meta.get("annotations", {}))
+    errors += _owner_flaws(meta.get("ownerReferences", []))
     for i, finalizer in enumerate(meta.get("finalizers", [])):
-        found += _key(f"metadata.finalizers[{i}]", finalizer)
-    return found
+        errors += _key(f"metadata.finalizers[{i}]", finalizer)
+    return errors
 
 
 def _name_flaws(group_resource: str, name: str) -> list[FieldError]:
@@ -110,45 +110,45 @@ def _name_flaws(group_resource: str, name: str) -> list[FieldError]:
 
 
 def _label_flaws(labels: Mapping[str, str]) -> list[FieldError]:
-    found: list[FieldError] = []
+    errors: list[FieldError] = []
     for key, value in labels.items():
-        found += _key("metadata.labels", key)
+        errors += _key("metadata.labels", key)
         if len(value) > 63:
-            found.append(
+            errors.append(
                 FieldError("metadata.labels", "FieldValueInvalid", value, "must be no more than 63 characters")
             )
         elif value and not _QUALIFIED.fullmatch(value):
-            found.append(FieldError("metadata.labels", "FieldValueInvalid", value, _VALUE_TEXT))
-    return found
+            errors.append(FieldError("metadata.labels", "FieldValueInvalid", value, _VALUE_TEXT))
+    return errors
 
 
 def _annotation_flaws(annotations: Mapping[str, str]) -> list[FieldError]:
-    found: list[FieldError] = []
+    errors: list[FieldError] = []
     size = 0
     for key, value in annotations.items():
-        found += _key("metadata.annotations", key.lower())
+        errors += _key("metadata.annotations", key.lower())
         size += len(key) + len(value)
     if size > _LONGEST_ANNOTATIONS:
-        found.append(
+        errors.append(
             FieldError(
                 "metadata.annotations", "FieldValueTooLong", "", f"may not be more than {_LONGEST_ANNOTATIONS} bytes"
             )
         )
-    return found
+    return errors
 
 
 def _owner_flaws(owners: list[Json]) -> list[FieldError]:
-    found: list[FieldError] = []
+    errors: list[FieldError] = []
     controllers = 0
     for i, owner in enumerate(owners):
         for field in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(field):
-                found.append(
+                errors.append(
                     FieldError(f"metadata.ownerReferences[{i}].{field}", "FieldValueInvalid", "", "must not be empty")
                 )
         controllers += owner.get("controller") is True
     if controllers > 1:
-        found.append(
+        errors.append(
             FieldError(
                 "metadata.ownerReferences",
                 "FieldValueInvalid",
@@ -156,7 +156,7 @@ def _owner_flaws(owners: list[Json]) -> list[FieldError]:
                 "Only one reference can have Controller set to true",
             )
         )
-    return found
+    return errors
 
 
 def _key(path: str, key: str) -> list[FieldError]:

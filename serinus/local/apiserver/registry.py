@@ -32,11 +32,11 @@ _STABILITY = re.compile(r"v(\d+)(?:(alpha|beta)(\d+))?")
 
 def version_rank(version: str) -> tuple[int, int, int]:
     """Sort key, best first: v2, v1, v1beta2, v1beta1, v1alpha1, then names that are not Kubernetes versions."""
-    found = _STABILITY.fullmatch(version)
-    if not found:
+    match = _STABILITY.fullmatch(version)
+    if not match:
         return (3, 0, 0)
-    stability = {None: 0, "beta": 1, "alpha": 2}[found[2]]
-    return (stability, -int(found[1]), -int(found[3] or 0))
+    stability = {None: 0, "beta": 1, "alpha": 2}[match[2]]
+    return (stability, -int(match[1]), -int(match[3] or 0))
 
 
 @dataclass(slots=True)
@@ -51,12 +51,12 @@ class Registry:
         if self._kinds is None:
             self._kinds = {}
         key = (group, version, plural)
-        found = self._kinds.get(key)
-        if found is None:
-            found = self.schemas.kind(group, version, plural)
-            if found is not None:
-                self._kinds[key] = found
-        return found
+        kind = self._kinds.get(key)
+        if kind is None:
+            kind = self.schemas.kind(group, version, plural)
+            if kind is not None:
+                self._kinds[key] = kind
+        return kind
 
     def review(self, group: str, version: str, plural: str) -> Resource | None:
         return next((r for r in REVIEWS if (r.group, r.version, r.plural) == (group, version, plural)), None)

@@ -37,13 +37,13 @@ class ApiConfig:
 
     async def rules(self, namespace: str) -> Sequence[ImageRule]:
         await self.informer.synced.wait()
-        found: list[ImageRule] = list(self._first)
+        rules: list[ImageRule] = list(self._first)
         for space in dict.fromkeys((namespace, SHARED_NAMESPACE)):
             config_map = self.informer.items.get((space, CONFIG_MAP))
             text = (config_map.data or {}).get(KEY) if config_map is not None else None
             if text:
-                found += read_rules(text, config_map_place(space))
-        return found
+                rules += read_rules(text, config_map_place(space))
+        return rules
 
     async def changed(self, timeout: float) -> None:
         event = asyncio.Event()
@@ -56,13 +56,13 @@ class ApiConfig:
         finally:
             self._waiting.discard(event)
 
-    async def fetch(self, namespace: str, wanted: set[Source]) -> dict[Source, Json]:
-        found: dict[Source, Json] = {}
-        for kind, name in wanted:
+    async def fetch(self, namespace: str, sources: set[Source]) -> dict[Source, Json]:
+        objects: dict[Source, Json] = {}
+        for kind, name in sources:
             try:
-                found[(kind, name)] = await self._client.get(
+                objects[(kind, name)] = await self._client.get(
                     CONFIG_MAPS if kind == "ConfigMap" else SECRETS, name, namespace
                 )
             except NotFound:
                 continue
-        return found
+        return objects

@@ -66,13 +66,13 @@ class Container:
     def _goes_on(self, code: int) -> bool:
         return self._restart == "Always" or (self._restart == "OnFailure" and code != 0)
 
-    async def run(self, found: Running | None) -> None:
-        """Runs the container until its end. `found`: the running container from an earlier node process."""
-        if self.state.over and found is None:
+    async def run(self, adopted: Running | None) -> None:
+        """Runs the container until its end. `adopted`: the running container from an earlier node process."""
+        if self.state.over and adopted is None:
             return
-        # A found container keeps its readiness, so traffic continues while its probes restart.
-        kept = self.state.ready and found is not None
-        if found is None:
+        # An adopted container keeps its readiness, so traffic continues while its probes restart.
+        keeps_ready = self.state.ready and adopted is not None
+        if adopted is None:
             self.state.ready = self.state.started = False
             if "running" in self.state.state:
                 self._lost(self.state.state["running"].get("startedAt"))
@@ -81,11 +81,11 @@ class Container:
             if self.state.over:
                 return
         while not self._stopping:
-            self._running = found or await self._start()
-            found = None
+            self._running = adopted or await self._start()
+            adopted = None
             if self._running is not None:
-                await self._live(self._running, kept)
-                kept = False
+                await self._live(self._running, keeps_ready)
+                keeps_ready = False
             code = self.state.exit_code
             if self._stopping or not self._goes_on(code if code is not None else 1):
                 self.state.over = True

@@ -33,17 +33,17 @@ class Host:
 
 def sources(pod: Json, container: Json) -> set[Source]:
     """The ConfigMaps and Secrets that the container's environment references, optional ones included."""
-    found: set[Source] = set()
+    references: set[Source] = set()
     for entry in container.get("env") or []:
         origin: Json = entry.get("valueFrom") or {}
         for field, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
             if origin.get(field):
-                found.add((kind, str(origin[field].get("name"))))
+                references.add((kind, str(origin[field].get("name"))))
     for entry in container.get("envFrom") or []:
         for field, kind in (("configMapRef", "ConfigMap"), ("secretRef", "Secret")):
             if entry.get(field):
-                found.add((kind, str(entry[field].get("name"))))
-    return found
+                references.add((kind, str(entry[field].get("name"))))
+    return references
 
 
 def environment(
@@ -67,9 +67,9 @@ def environment(
 def expand(text: str, env: Mapping[str, str]) -> str:
     """Replaces `$(NAME)` with its value and `$$` with a dollar; an unknown name stays unchanged."""
 
-    def one(found: re.Match[str]) -> str:
-        name = found[1]
-        return "$" if name is None else env.get(name, found[0])
+    def one(match: re.Match[str]) -> str:
+        name = match[1]
+        return "$" if name is None else env.get(name, match[0])
 
     return _VARIABLE.sub(one, text)
 
@@ -135,8 +135,8 @@ def field_of(pod: Json, path: str, env: Mapping[str, str], host: Host) -> str:
     }
     if path in known:
         return str(known[path])
-    if found := _FIELD_KEY.fullmatch(path):
-        return str((meta.get(found[1]) or {}).get(found[2], ""))
+    if match := _FIELD_KEY.fullmatch(path):
+        return str((meta.get(match[1]) or {}).get(match[2], ""))
     if path in ("metadata.labels", "metadata.annotations"):
         entries: dict[str, Any] = meta.get(path.partition(".")[2]) or {}
         return "\n".join(f'{k}="{v}"' for k, v in sorted(entries.items()))

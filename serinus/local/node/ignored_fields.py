@@ -23,10 +23,10 @@ _WHY = "local processes have all rights of the user that runs Serinus, and --run
 def warning(obj: Json) -> str:
     """One warning with each such field of a pod, or of the pod template in `spec.template`; "" if there is none."""
     spec = _object(obj.get("spec"))
-    found = list(_fields(_object(_object(spec.get("template")).get("spec")), "spec.template.spec"))
+    fields = list(_fields(_object(_object(spec.get("template")).get("spec")), "spec.template.spec"))
     if obj.get("kind") == "Pod":
-        found = list(_fields(spec, "spec"))
-    return f"{', '.join(found)}: no effect here: {_WHY}" if found else ""
+        fields = list(_fields(spec, "spec"))
+    return f"{', '.join(fields)}: no effect here: {_WHY}" if fields else ""
 
 
 def _fields(spec: Json, path: str) -> Iterator[str]:

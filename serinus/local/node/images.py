@@ -94,12 +94,12 @@ def config_map_place(namespace: str) -> str:
 def read_rules(text: str, where: str) -> list[ImageRule]:
     """The rules in `text`. ImageError has the location (`where`), the field, the value found, and the fix."""
     try:
-        found = list(go_yaml.documents(text, strict=True))
+        documents = list(go_yaml.documents(text, strict=True))
     except go_yaml.YamlError as error:
         raise ImageError(f"{where} cannot be read as YAML: {error}") from None
-    if len(found) > 1:
-        raise ImageError(f"{where} has {counted(len(found), 'document')}: write all rules into one list")
-    rules: Any = found[0].value if found else []
+    if len(documents) > 1:
+        raise ImageError(f"{where} has {counted(len(documents), 'document')}: write all rules into one list")
+    rules: Any = documents[0].value if documents else []
     if not isinstance(rules, list):
         raise ImageError(f'{where} must be a list of rules such as `- {{image: "shop/web:*", command: [./web]}}`')
     listed: list[Any] = rules
@@ -211,10 +211,10 @@ def _stand_in(container: Json) -> tuple[str, ...]:
 
 
 def _matches(pattern: str, repository: str, tag: str) -> bool:
-    wanted, wanted_tag = split(pattern)
+    wanted_repository, wanted_tag = split(pattern)
     if ":" not in pattern.rpartition("/")[2]:
         wanted_tag = "*"
-    return fnmatchcase(repository, wanted) and fnmatchcase(tag, wanted_tag)
+    return fnmatchcase(repository, wanted_repository) and fnmatchcase(tag, wanted_tag)
 
 
 def _demo(image: str, tag: str) -> tuple[str, ...]:

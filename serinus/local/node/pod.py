@@ -142,7 +142,7 @@ class PodWorker:
 
     async def _live(self) -> None:
         try:
-            found = {r.container: r for r in await self._node.runtime.found(self.ref)}
+            adopted = {r.container: r for r in await self._node.runtime.still_running(self.ref)}
         except BaseException:
             self._taken_over.set()
             raise
@@ -150,23 +150,23 @@ class PodWorker:
             if self._leaving.is_set():
                 # Starts no containers; adopts the running ones so that they end in order.
                 for container in (*self.init, *self.containers):
-                    if container.name in found:
-                        group.create_task(container.run(found[container.name]))
+                    if container.name in adopted:
+                        group.create_task(container.run(adopted[container.name]))
                 await asyncio.sleep(0)
                 self._taken_over.set()
                 return
             self._taken_over.set()
             for container in self.init:
                 if container.name in self.sidecars:
-                    group.create_task(container.run(found.get(container.name)))
+                    group.create_task(container.run(adopted.get(container.name)))
                     while not container.state.started:  # noqa: ASYNC110 - a state of several causes, rarely waited for
                         await asyncio.sleep(0.02)
                     continue
-                await container.run(found.get(container.name))
+                await container.run(adopted.get(container.name))
                 if container.state.exit_code != 0:
                     return
             for container in self.containers:
-                group.create_task(container.run(found.get(container.name)))
+                group.create_task(container.run(adopted.get(container.name)))
 
     def view(self) -> PodView:
         return PodView(

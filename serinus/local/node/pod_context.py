@@ -27,8 +27,8 @@ class Config(Protocol):
         """Returns when the rules change, at most after `timeout` seconds."""
         ...
 
-    async def fetch(self, namespace: str, wanted: set[Source]) -> dict[Source, Json]:
-        """The existing objects among `wanted`."""
+    async def fetch(self, namespace: str, sources: set[Source]) -> dict[Source, Json]:
+        """The existing objects among `sources`."""
         ...
 
 

@@ -97,7 +97,7 @@ def status_of(pod: Json, view: PodView, now: float) -> Json:
         names = ", ".join(str(g.get("conditionType")) for g in gates)
         ready_message = f'the status of pod readiness gates is not "True": {names}'
     waiting = [c for c in view.init if not (c.started if c.name in view.sidecars else c.exit_code == 0)]
-    wanted = [
+    own = [
         ("PodReadyToStartContainers", bool(view.ip), "", ""),
         (
             "Initialized",
@@ -109,7 +109,7 @@ def status_of(pod: Json, view: PodView, now: float) -> Json:
         ("ContainersReady", containers_ready, reason, message),
         ("PodScheduled", True, "", ""),
     ]
-    conditions = [_condition(old, kind, value, why, text, now) for kind, value, why, text in wanted]
+    conditions = [_condition(old, kind, value, why, text, now) for kind, value, why, text in own]
     foreign = [c for c in old.get("conditions") or [] if c.get("type") not in _OURS]
     return {
         "phase": now_phase,

@@ -17,13 +17,13 @@ VARIABLE = "SERINUS_VOLUMES"
 
 def needed(pod: Json) -> set[Source]:
     """The ConfigMaps and Secrets in the volumes, optional ones included."""
-    found: set[Source] = set()
+    references: set[Source] = set()
     for volume in pod["spec"].get("volumes") or []:
         for origin in _origins(volume):
             for field, kind, name in (("configMap", "ConfigMap", "name"), ("secret", "Secret", "secretName")):
                 if origin.get(field):
-                    found.add((kind, str(origin[field].get(name) or origin[field].get("name"))))
-    return found
+                    references.add((kind, str(origin[field].get(name) or origin[field].get("name"))))
+    return references
 
 
 def _origins(volume: Json) -> list[Json]:

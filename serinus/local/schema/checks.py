@@ -59,25 +59,25 @@ _FOUND = {
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
 
-def check(node: Node, value: Any, path: str, found: list[FieldError]) -> None:
+def check(node: Node, value: Any, path: str, errors: list[FieldError]) -> None:
     """Adds the errors of the value and its descendants."""
     shape = node.shape
     if shape == ANY:
         return
     if type(value) not in _PYTHON[shape]:
         if value is not None or not node.nullable:
-            found.append(_wrong_type(node, value, path))
+            errors.append(_wrong_type(node, value, path))
     elif shape == OBJECT:
-        _object(node, value, path, found)
+        _object(node, value, path, errors)
     elif shape == LIST:
-        _list(node, value, path, found)
+        _list(node, value, path, errors)
     elif shape == QUANTITY:
-        _quantity(value, path, found)
+        _quantity(value, path, errors)
     elif node.rules:
-        _scalar(node, value, path, found)
+        _scalar(node, value, path, errors)
 
 
-def check_unchanged(node: Node, value: Json, old: Json, path: str, found: list[FieldError]) -> None:
+def check_unchanged(node: Node, value: Json, old: Json, path: str, errors: list[FieldError]) -> None:
     """Adds an error for each immutable field that differs from the old object."""
     for name, child in node.fields.items():
         if not child.fixes or name not in value or name not in old:
@@ -85,16 +85,16 @@ def check_unchanged(node: Node, value: Json, old: Json, path: str, found: list[F
         at = f"{path}.{name}" if path else name
         now, was = value[name], old[name]
         if child.fixed and now != was:
-            found.append(FieldError(at, "FieldValueInvalid", now, child.fixed))
+            errors.append(FieldError(at, "FieldValueInvalid", now, child.fixed))
         elif isinstance(now, dict) and isinstance(was, dict):
-            check_unchanged(child, now, was, at, found)
+            check_unchanged(child, now, was, at, errors)
 
 
-def _object(node: Node, value: Json, path: str, found: list[FieldError]) -> None:
+def _object(node: Node, value: Json, path: str, errors: list[FieldError]) -> None:
     fields, values = node.fields, node.values
     for name in node.required:
         if name not in value:
-            found.append(FieldError(f"{path}.{name}" if path else name, "FieldValueRequired"))
+            errors.append(FieldError(f"{path}.{name}" if path else name, "FieldValueRequired"))
     for name, item in value.items():
         child = fields.get(name) or values
         if child is None:
@@ -103,18 +103,18 @@ def _object(node: Node, value: Json, path: str, found: list[FieldError]) -> None
         # Most fields have a plain scalar of the right type: those need no call.
         if shape > LIST and not child.rules and shape not in (ANY, QUANTITY) and type(item) in _PYTHON[shape]:
             continue
-        check(child, item, f"{path}.{name}" if path else name, found)
+        check(child, item, f"{path}.{name}" if path else name, errors)
 
 
-def _list(node: Node, value: list[Any], path: str, found: list[FieldError]) -> None:
+def _list(node: Node, value: list[Any], path: str, errors: list[FieldError]) -> None:
     if node.longest is not None and len(value) > node.longest:
-        found.append(
+        errors.append(
             FieldError(
                 path, "FieldValueInvalid", len(value), f"{path} in body should have at most {node.longest} items"
             )
         )
     if node.shortest is not None and len(value) < node.shortest:
-        found.append(
+        errors.append(
             FieldError(
                 path, "FieldValueInvalid", len(value), f"{path} in body should have at least {node.shortest} items"
             )
@@ -123,29 +123,29 @@ def _list(node: Node, value: list[Any], path: str, found: list[FieldError]) -> N
         for i, item in enumerate(value):
             if item is None and node.items.shape != ANY and not (node.items.nullable and not node.lenient):
                 # Go would decode it to an empty item, which no kind allows.
-                found.append(_wrong_type(node.items, item, f"{path}[{i}]"))
+                errors.append(_wrong_type(node.items, item, f"{path}[{i}]"))
             else:
-                check(node.items, item, f"{path}[{i}]", found)
+                check(node.items, item, f"{path}[{i}]", errors)
     # Built-in kinds define duplicates themselves (a Service may repeat a port with another protocol).
     if not node.lenient and node.list_type in ("map", "set") and len(value) > 1:
-        _duplicates(node, value, path, found)
+        _duplicates(node, value, path, errors)
 
 
-def _duplicates(node: Node, value: list[Any], path: str, found: list[FieldError]) -> None:
+def _duplicates(node: Node, value: list[Any], path: str, errors: list[FieldError]) -> None:
     seen: set[str] = set()
     for i, item in enumerate(value):
         shown: Any = {k: item[k] for k in node.keys if k in item} if node.keys and isinstance(item, dict) else item
         key = json.dumps(shown, sort_keys=True)
         if key in seen:
-            found.append(FieldError(f"{path}[{i}]", "FieldValueDuplicate", shown))
+            errors.append(FieldError(f"{path}[{i}]", "FieldValueDuplicate", shown))
         seen.add(key)
 
 
-def _quantity(value: Any, path: str, found: list[FieldError]) -> None:
+def _quantity(value: Any, path: str, errors: list[FieldError]) -> None:
     try:
         quantity.parse(value)
     except ValueError:
-        found.append(
+        errors.append(
             FieldError(
                 path,
                 "FieldValueInvalid",
@@ -155,9 +155,9 @@ def _quantity(value: Any, path: str, found: list[FieldError]) -> None:
         )
 
 
-def _scalar(node: Node, value: Any, path: str, found: list[FieldError]) -> None:
+def _scalar(node: Node, value: Any, path: str, errors: list[FieldError]) -> None:
     if node.enum and value not in node.enum:
-        found.append(
+        errors.append(
             FieldError(
                 path,
                 "FieldValueNotSupported",
@@ -167,36 +167,36 @@ def _scalar(node: Node, value: Any, path: str, found: list[FieldError]) -> None:
         )
     if isinstance(value, str):
         if node.longest is not None and len(value) > node.longest:
-            found.append(
+            errors.append(
                 FieldError(
                     path, "FieldValueInvalid", value, f"{path} in body should be at most {node.longest} chars long"
                 )
             )
         if node.shortest is not None and len(value) < node.shortest:
-            found.append(
+            errors.append(
                 FieldError(
                     path, "FieldValueInvalid", value, f"{path} in body should be at least {node.shortest} chars long"
                 )
             )
         if node.pattern and not _fits(node.pattern, value):
-            found.append(FieldError(path, "FieldValueInvalid", value, f"{path} in body should match '{node.pattern}'"))
+            errors.append(FieldError(path, "FieldValueInvalid", value, f"{path} in body should match '{node.pattern}'"))
         if node.format == "date-time" and not _is_time(value):
-            found.append(
+            errors.append(
                 FieldError(
                     path, "FieldValueInvalid", value, f"{path} in body must be of type date-time: {json.dumps(value)}"
                 )
             )
         return
     if node.format == "int32" and not -(2**31) <= value < 2**31:
-        found.append(FieldError(path, "FieldValueInvalid", value, f"{path} in body must be of type int32: {value}"))
+        errors.append(FieldError(path, "FieldValueInvalid", value, f"{path} in body must be of type int32: {value}"))
     if node.minimum is not None and value < node.minimum:
-        found.append(
+        errors.append(
             FieldError(
                 path, "FieldValueInvalid", value, f"{path} in body should be greater than or equal to {node.minimum}"
             )
         )
     if node.maximum is not None and value > node.maximum:
-        found.append(
+        errors.append(
             FieldError(
                 path, "FieldValueInvalid", value, f"{path} in body should be less than or equal to {node.maximum}"
             )
@@ -223,6 +223,6 @@ def _wrong_type(node: Node, value: Any, path: str) -> FieldError:
 def _fits(pattern: str, value: str) -> bool:
     """Whether the text contains the pattern. True if RE2 cannot parse the pattern."""
     try:
-        return patterns.found(pattern, value)
+        return patterns.matches(pattern, value)
     except ValueError:
         return True

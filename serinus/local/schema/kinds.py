@@ -58,16 +58,16 @@ class Kind:
 
     def unknown_with_nearest(self, obj: Json) -> list[tuple[str, str]]:
         """(path, the same text with the closest valid name) for each field that is not in the schema."""
-        found: list[tuple[str, str]] = []
+        warnings: list[tuple[str, str]] = []
         for path, known in self._unknown(obj):
             near = get_close_matches(path.rpartition(".")[2], known, n=1)
-            found.append((path, f'unknown field "{path}"' + (f" (did you mean {near[0]}?)" if near else "")))
-        return found
+            warnings.append((path, f'unknown field "{path}"' + (f" (did you mean {near[0]}?)" if near else "")))
+        return warnings
 
     def _unknown(self, obj: Json) -> list[tuple[str, Collection[str]]]:
-        found: list[tuple[str, Collection[str]]] = []
-        walks.unknown(self.node, obj, "", found)
-        return found
+        fields: list[tuple[str, Collection[str]]] = []
+        walks.unknown(self.node, obj, "", fields)
+        return fields
 
     def prune(self, obj: Json) -> Json:
         """A copy without unknown fields."""
@@ -85,14 +85,14 @@ class Kind:
 
     def validate(self, obj: Json, old: Json | None = None) -> list[FieldError]:
         """The object's errors (as written over `old`): by its schema first, then by its kind's own rules."""
-        found: list[FieldError] = []
-        check(self.node, obj, "", found)
-        if found and not self.custom:
+        errors: list[FieldError] = []
+        check(self.node, obj, "", errors)
+        if errors and not self.custom:
             # Status fields that controllers have not observed are not required: Go writes the type's zero value.
-            found = [e for e in found if not (e.type == "FieldValueRequired" and e.path.startswith("status."))]
-        elif old is not None and self.node.fixes and not found:
-            check_unchanged(self.node, obj, old, "", found)
-        return found or broken_rules(self.resource, obj, old, custom=self.custom)
+            errors = [e for e in errors if not (e.type == "FieldValueRequired" and e.path.startswith("status."))]
+        elif old is not None and self.node.fixes and not errors:
+            check_unchanged(self.node, obj, old, "", errors)
+        return errors or broken_rules(self.resource, obj, old, custom=self.custom)
 
 
 _BUILT_IN = Compiler(lenient=True)
@@ -117,11 +117,11 @@ class Schemas:
     def kind(self, group: str, version: str, plural: str) -> Kind | None:
         """The kind of a path, None if it is not served."""
         key = (group, version, plural)
-        found = self._kinds.get(key)
-        if found is None and key in self._makers:
+        kind = self._kinds.get(key)
+        if kind is None and key in self._makers:
             with _COMPILING:
-                found = self._kinds[key] = self._makers[key]()
-        return found
+                kind = self._kinds[key] = self._makers[key]()
+        return kind
 
     def add_crd(self, crd: Json) -> list[FieldError]:
         """Serves a CustomResourceDefinition's kinds in place of its former version. With errors, nothing changes."""

@@ -11,7 +11,7 @@ from serinus.local.schema.nodes import LIST, OBJECT, Node
 Json = dict[str, Any]
 
 
-def unknown(node: Node, value: Any, path: str, found: list[tuple[str, Collection[str]]]) -> None:
+def unknown(node: Node, value: Any, path: str, unknown_fields: list[tuple[str, Collection[str]]]) -> None:
     """Adds (path, the valid names there) of each field that is not in the schema."""
     if node.shape == OBJECT and type(value) is dict:
         fields, values = node.fields, node.values
@@ -19,12 +19,12 @@ def unknown(node: Node, value: Any, path: str, found: list[tuple[str, Collection
             child = fields.get(name) or values
             if child is not None:
                 if child.shape <= LIST:
-                    unknown(child, item, f"{path}.{name}" if path else name, found)
+                    unknown(child, item, f"{path}.{name}" if path else name, unknown_fields)
             elif not node.preserve:
-                found.append((f"{path}.{name}" if path else name, fields))
+                unknown_fields.append((f"{path}.{name}" if path else name, fields))
     elif node.shape == LIST and type(value) is list and node.items is not None and node.items.shape <= LIST:
         for i, item in enumerate(value):
-            unknown(node.items, item, f"{path}[{i}]", found)
+            unknown(node.items, item, f"{path}[{i}]", unknown_fields)
 
 
 def prune(node: Node, value: Any) -> Any:

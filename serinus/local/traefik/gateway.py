@@ -38,10 +38,10 @@ STOP_SECONDS = 5.0
 
 def traefik_binary() -> str:
     """The path of Traefik. Raises CannotRun if it is not installed."""
-    found = program_path("traefik")
-    if not found:
+    path = program_path("traefik")
+    if not path:
         raise CannotRun(lacking("traefik is not installed"))
-    return found
+    return path
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -49,9 +49,9 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {k: v for k, v in environ.items() if not k.upper().startswith(("TRAEFIK_", "KUBERNETES_", "KUBECONFIG"))}
 
 
-def free_port(host: str, wanted: int, remembered: int = 0) -> int:
-    """`wanted`; for 0 the saved port if it is still free, else any free port. CannotRun if `wanted` is in use."""
-    for port in [wanted] if wanted else [remembered, 0]:
+def free_port(host: str, asked: int, remembered: int = 0) -> int:
+    """`asked`; for 0 the saved port if it is still free, else any free port. CannotRun if `asked` is in use."""
+    for port in [asked] if asked else [remembered, 0]:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -61,7 +61,7 @@ def free_port(host: str, wanted: int, remembered: int = 0) -> int:
                     f"Port {port} needs more rights than this user has. Use one of 1024 or above."
                 ) from None
             except OSError as error:
-                if wanted:
+                if asked:
                     raise CannotRun(
                         f"Port {port} on {host} is taken ({error.strerror}). "
                         "Stop what uses it, or choose another (0 for any free one)."
@@ -81,8 +81,8 @@ def port_of_left_behind(directory: Path) -> int:
     if not processes.is_running(pid, started):
         return 0
     try:
-        said: Any = json.loads((directory / CONFIG).read_text())
-        return int(said["entryPoints"]["web"]["address"].rpartition(":")[2])
+        settings: Any = json.loads((directory / CONFIG).read_text())
+        return int(settings["entryPoints"]["web"]["address"].rpartition(":")[2])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return 0
 
@@ -104,18 +104,18 @@ class Gateway:
     async def start(self) -> None:
         """Adopts a crashed `up`'s gateway if its configuration matches, else starts one."""
         self._settings.directory.mkdir(exist_ok=True)
-        made = {
+        files = {
             self._config_file: configuration(self._settings),
             self._config_file.with_name(ROUTES): routes(self._settings),
         }
-        wanted = {file: json.dumps(content, indent=1) for file, content in made.items()}
+        texts = {file: json.dumps(content, indent=1) for file, content in files.items()}
         pid, started = self._mark.read()
         if processes.is_running(pid, started):
-            if all(file.exists() and file.read_bytes() == text.encode() for file, text in wanted.items()):
+            if all(file.exists() and file.read_bytes() == text.encode() for file, text in texts.items()):
                 self._pid, self._started = pid, started
                 return
             await processes.stop(pid, started, STOP_SECONDS)
-        for file, text in wanted.items():
+        for file, text in texts.items():
             file.write_text(text)
         self._spawn()
 

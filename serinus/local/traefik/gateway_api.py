@@ -47,10 +47,10 @@ async def prepare(client: Client, port: int) -> None:
 
 async def _move(client: Client, port: int) -> None:
     """Moves Serinus' listener to the gateway's port and keeps the user's changes to the Gateway."""
-    found: Json = await client.get(GATEWAYS, NAME, SPACE)
-    listeners: list[Json] = found["spec"].get("listeners") or []
-    wanted = [{**each, "port": port} if each.get("name") == "web" else each for each in listeners]
-    if wanted != listeners:
-        version = found["metadata"]["resourceVersion"]
-        patch = {"metadata": {"resourceVersion": version}, "spec": {"listeners": wanted}}
+    current: Json = await client.get(GATEWAYS, NAME, SPACE)
+    listeners: list[Json] = current["spec"].get("listeners") or []
+    moved = [{**each, "port": port} if each.get("name") == "web" else each for each in listeners]
+    if moved != listeners:
+        version = current["metadata"]["resourceVersion"]
+        patch = {"metadata": {"resourceVersion": version}, "spec": {"listeners": moved}}
         await client.patch(GATEWAYS, NAME, patch, SPACE)

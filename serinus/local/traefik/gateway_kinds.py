@@ -87,14 +87,14 @@ async def in_use(client: Client, *groups: Kinds) -> frozenset[tuple[str, str]]:
     Traefik must watch these before a weight may change. After several connection failures, each of its watches waits up
     to a minute, so the controllers wait for no other kind.
     """
-    found: set[tuple[str, str]] = set()
+    used: set[tuple[str, str]] = set()
     for kinds in groups:
         for plural in kinds.weighted:
             path = f"/apis/{kinds.group}/{kinds.read[plural]}/{plural}"
             answer = await client.raw("GET", path, query={"limit": "1"})
             if json.loads(answer.body)["items"]:
-                found.add((kinds.provider, plural))
-    return frozenset(found)
+                used.add((kinds.provider, plural))
+    return frozenset(used)
 
 
 async def _served(client: Client) -> dict[str, frozenset[str]]:

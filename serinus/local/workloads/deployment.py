@@ -93,8 +93,8 @@ class Deployments:
 
     async def _write(self, key: Key, deployment: Deployment, todo: DeploymentPlan) -> None:
         if deployment.metadata.deletion_timestamp is None and todo.revision:
-            said = deployment.metadata.annotations.get(REVISION)
-            if said != todo.revision:
+            recorded = deployment.metadata.annotations.get(REVISION)
+            if recorded != todo.revision:
                 body = {"metadata": {"uid": deployment.metadata.uid, "annotations": {REVISION: todo.revision}}}
                 await self._client.patch(DEPLOYMENTS, key[1], body, key[0])
         status, deadline = status_of(deployment, todo, self._clock.now())
@@ -179,12 +179,12 @@ class Deployments:
     async def _collided(self, deployment: Deployment, action: Create) -> bool:
         """Handles a name collision: with the own ReplicaSet that the cache lacks, or with another template's."""
         meta = deployment.metadata
-        found = await self._client.get(REPLICA_SETS, action.name, meta.namespace, type=ReplicaSet)
-        owner = found.metadata.controller()
+        existing = await self._client.get(REPLICA_SETS, action.name, meta.namespace, type=ReplicaSet)
+        owner = existing.metadata.controller()
         if (
             owner is not None
             and owner.uid == meta.uid
-            and same_template(_plain(found.spec.template), deployment.spec.template)
+            and same_template(_plain(existing.spec.template), deployment.spec.template)
         ):
             return True
         count = (deployment.status.collision_count or 0) + 1

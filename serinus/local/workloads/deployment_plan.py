@@ -266,14 +266,14 @@ def _annotate(view: _View, actions: list[Action], revision: str) -> list[Action]
     new = view.new
     if new is None:
         return actions
-    wanted = {**_copied_annotations(view.deployment), REVISION: revision}
+    desired = {**_copied_annotations(view.deployment), REVISION: revision}
     if not view.deployment.spec.paused:
-        wanted |= _sizes(view)
+        desired |= _sizes(view)
     before = new.metadata.annotations.get(REVISION)
     if before and before != revision:
         history = [r for r in new.metadata.annotations.get(HISTORY, "").split(",") if r]
-        wanted[HISTORY] = ",".join([*history, before])
-    missing = {k: v for k, v in wanted.items() if new.metadata.annotations.get(k) != v}
+        desired[HISTORY] = ",".join([*history, before])
+    missing = {k: v for k, v in desired.items() if new.metadata.annotations.get(k) != v}
     if not missing:
         return actions
     for i, action in enumerate(actions):

@@ -15,14 +15,14 @@ def status_of(deployment: Deployment, plan: DeploymentPlan, now: float) -> tuple
     spec, sets, new = deployment.spec, plan.sets, plan.new
     total = sum(r.status.replicas for r in sets)
     available = sum(r.status.available_replicas for r in sets)
-    wanted = sum(r.spec.replicas for r in sets)
+    desired = sum(r.spec.replicas for r in sets)
     status = DeploymentStatus(
         observed_generation=deployment.metadata.generation,
         replicas=total,
         updated_replicas=new.status.replicas if new else 0,
         ready_replicas=sum(r.status.ready_replicas for r in sets),
         available_replicas=available,
-        unavailable_replicas=max(0, wanted - available),
+        unavailable_replicas=max(0, desired - available),
         collision_count=deployment.status.collision_count,
         conditions=[c for c in deployment.status.conditions if c.type not in ("ReplicaFailure",)],
     )

@@ -68,29 +68,29 @@ def plan(
     for pod in pods:
         if selector <= pod.metadata.labels.items() and pod.status.pod_ip and not pod.finished:
             groups[resolve(service.spec.ports, pod)].append(pod)
-    wanted: list[WantedSlice] = []
+    desired: list[WantedSlice] = []
     for ports, members in sorted(groups.items()):
         entries = [_endpoint(service, p) for p in members]
         for i in range(0, len(entries), PER_SLICE):
             name = _slice_name(service, ports, i)
-            wanted.append(
+            desired.append(
                 WantedSlice(name, _labels(service, OURS), entries[i : i + PER_SLICE], _slice_ports(service, ports))
             )
-    if not wanted:
+    if not desired:
         # An empty slice shows that the Service is processed and has no endpoints; a missing slice would not.
-        wanted.append(WantedSlice(_slice_name(service, (), 0), _labels(service, OURS), [], []))
-    return _against(wanted, slices, [_subset(service, ports, members) for ports, members in sorted(groups.items())])
+        desired.append(WantedSlice(_slice_name(service, (), 0), _labels(service, OURS), [], []))
+    return _against(desired, slices, [_subset(service, ports, members) for ports, members in sorted(groups.items())])
 
 
 def resolve(ports: Sequence[ServicePort], pod: Pod) -> Ports:
     """(name, number, protocol, app protocol) of each Service port at this pod, without named ports that it lacks."""
-    found: list[tuple[str, int, str, str]] = []
+    resolved: list[tuple[str, int, str, str]] = []
     for port in ports:
         target = port.target_port if port.target_port not in (None, 0, "") else port.port
         number = target if isinstance(target, int) else _named(pod, str(target), port.protocol)
         if number:
-            found.append((port.name, number, port.protocol, port.app_protocol or ""))
-    return tuple(found)
+            resolved.append((port.name, number, port.protocol, port.app_protocol or ""))
+    return tuple(resolved)
 
 
 def _named(pod: Pod, name: str, protocol: str) -> int:
@@ -156,7 +156,7 @@ def _subset(service: Service, ports: Ports, members: Sequence[Pod]) -> Json:
 def _mirror(service: Service, written: Endpoints | None) -> list[WantedSlice]:
     if written is None or written.metadata.labels.get(SKIP_MIRROR) == "true":
         return []
-    wanted: list[WantedSlice] = []
+    desired: list[WantedSlice] = []
     for i, subset in enumerate(written.subsets):
         entries: list[Json] = []
         for field, ready in (("addresses", True), ("notReadyAddresses", False)):
@@ -167,20 +167,20 @@ def _mirror(service: Service, written: Endpoints | None) -> list[WantedSlice]:
             {"name": p.get("name", ""), "port": p.get("port"), "protocol": p.get("protocol", "TCP")}
             for p in subset.get("ports") or []
         ]
-        wanted.append(WantedSlice(_slice_name(service, (), -1 - i), _labels(service, MIRROR), entries, ports))
-    return wanted
+        desired.append(WantedSlice(_slice_name(service, (), -1 - i), _labels(service, MIRROR), entries, ports))
+    return desired
 
 
-def _against(wanted: list[WantedSlice], slices: Sequence[EndpointSlice], subsets: list[Json] | None) -> EndpointsPlan:
+def _against(desired: list[WantedSlice], slices: Sequence[EndpointSlice], subsets: list[Json] | None) -> EndpointsPlan:
     mine = {s.metadata.name: s for s in slices if s.metadata.labels.get(MANAGED_BY) in (OURS, MIRROR)}
     put = [
         (w, mine.get(w.name))
-        for w in wanted
+        for w in desired
         if w.name not in mine
         or (mine[w.name].endpoints or [], mine[w.name].ports or [], mine[w.name].metadata.labels)
         != (w.endpoints, w.ports, w.labels)
     ]
-    names = {w.name for w in wanted}
+    names = {w.name for w in desired}
     return EndpointsPlan(
         tuple(put),
         tuple(s for n, s in mine.items() if n not in names),
@@ -242,24 +242,24 @@ class EndpointsController:
                     await self._delete(gone)
             return
         todo = plan(service, caches.pods_by_namespace.get(key[0]), caches.slices_by_service.get(key), written)
-        for wanted, existing in todo.put:
-            await self._put(service, wanted, existing)
+        for desired, existing in todo.put:
+            await self._put(service, desired, existing)
         for gone in todo.delete:
             await self._delete(gone)
         if todo.subsets is not None:
             await self._write_endpoints(service, todo.subsets, written)
 
-    async def _put(self, service: Service, wanted: WantedSlice, existing: EndpointSlice | None) -> None:
-        content: Json = {"endpoints": wanted.endpoints, "ports": wanted.ports}
+    async def _put(self, service: Service, desired: WantedSlice, existing: EndpointSlice | None) -> None:
+        content: Json = {"endpoints": desired.endpoints, "ports": desired.ports}
         namespace = service.metadata.namespace
         if existing is None:
             body: Json = {
                 "apiVersion": "discovery.k8s.io/v1",
                 "kind": "EndpointSlice",
                 "metadata": {
-                    "name": wanted.name,
+                    "name": desired.name,
                     "namespace": namespace,
-                    "labels": wanted.labels,
+                    "labels": desired.labels,
                     "ownerReferences": [owner_reference(SERVICES, service.metadata)],
                 },
                 "addressType": "IPv4",
@@ -274,9 +274,13 @@ class EndpointsController:
                 return  # the namespace was deleted
             return
         meta = existing.metadata
-        old_labels = dict.fromkeys(meta.labels.keys() - wanted.labels.keys())
-        seen = {"uid": meta.uid, "resourceVersion": meta.resource_version, "labels": {**old_labels, **wanted.labels}}
-        await self._client.patch(ENDPOINT_SLICES, meta.name, {"metadata": seen, **content}, namespace)
+        old_labels = dict.fromkeys(meta.labels.keys() - desired.labels.keys())
+        metadata = {
+            "uid": meta.uid,
+            "resourceVersion": meta.resource_version,
+            "labels": {**old_labels, **desired.labels},
+        }
+        await self._client.patch(ENDPOINT_SLICES, meta.name, {"metadata": metadata, **content}, namespace)
 
     async def _delete(self, gone: EndpointSlice) -> None:
         try:
@@ -296,8 +300,12 @@ class EndpointsController:
             except (AlreadyExists, NotFound):
                 return
         elif written.subsets != subsets or not labels.items() <= written.metadata.labels.items():
-            seen = {"uid": written.metadata.uid, "resourceVersion": written.metadata.resource_version, "labels": labels}
-            await self._client.patch(ENDPOINTS, meta.name, {"metadata": seen, "subsets": subsets}, meta.namespace)
+            metadata = {
+                "uid": written.metadata.uid,
+                "resourceVersion": written.metadata.resource_version,
+                "labels": labels,
+            }
+            await self._client.patch(ENDPOINTS, meta.name, {"metadata": metadata, "subsets": subsets}, meta.namespace)
 
     async def _delete_endpoints(self, written: Endpoints) -> None:
         try:

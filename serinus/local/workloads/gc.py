@@ -152,8 +152,8 @@ class GarbageCollector:
 
     def _head(self, key: Key) -> Meta | None:
         informer = self._informers.get(key[0])
-        found = informer.items.get((key[1], key[2])) if informer else None
-        return found.metadata if found else None
+        head = informer.items.get((key[1], key[2])) if informer else None
+        return head.metadata if head else None
 
     async def _sync(self, key: Key) -> None:
         meta = self._head(key)
@@ -176,13 +176,13 @@ class GarbageCollector:
             return
 
     def _dependents_of(self, meta: Meta) -> list[Dependent]:
-        found: list[Dependent] = []
+        dependents: list[Dependent] = []
         for key in self._dependents.get(meta.uid, ()):
             head = self._head(key)
             if head is not None:
                 blocks = any(r.uid == meta.uid and r.block_owner_deletion for r in head.owner_references)
-                found.append(Dependent(key, head, blocks))
-        return found
+                dependents.append(Dependent(key, head, blocks))
+        return dependents
 
     async def _ask(self, reference: OwnerReference, namespace: str) -> tuple[bool, Meta | None]:
         """(whether the API gave a definite answer, the owner if it exists)."""
@@ -195,16 +195,16 @@ class GarbageCollector:
         if resource is None:
             return False, None
         try:
-            found = await self._client.get(
+            owner = await self._client.get(
                 resource, reference.name, namespace if resource.namespaced else "", type=Head
             )
         except NotFound:
             return True, None
-        return True, found.metadata if found.metadata.uid == reference.uid else None
+        return True, owner.metadata if owner.metadata.uid == reference.uid else None
 
     async def _apply(self, key: Key, meta: Meta, verdict: Verdict) -> None:
         resource, namespace, name = key
-        seen = {"uid": meta.uid, "resourceVersion": meta.resource_version}
+        precondition = {"uid": meta.uid, "resourceVersion": meta.resource_version}
         if verdict.delete:
             try:
                 await self._client.delete(
@@ -221,7 +221,7 @@ class GarbageCollector:
             return
         if verdict.owners is not None:
             await self._client.patch(
-                resource, name, {"metadata": {**seen, "ownerReferences": verdict.owners}}, namespace
+                resource, name, {"metadata": {**precondition, "ownerReferences": verdict.owners}}, namespace
             )
         for dependent in verdict.orphan:
             head = self._head(dependent)
@@ -235,4 +235,6 @@ class GarbageCollector:
                     continue
         if verdict.finalizer:
             others = [f for f in meta.finalizers if f != verdict.finalizer]
-            await self._client.patch(resource, name, {"metadata": {**seen, "finalizers": others or None}}, namespace)
+            await self._client.patch(
+                resource, name, {"metadata": {**precondition, "finalizers": others or None}}, namespace
+            )

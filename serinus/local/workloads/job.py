@@ -67,7 +67,7 @@ def plan(job: Job, pods: Sequence[Pod], now: float, *, settled: bool = True) -> 
         put(status.conditions, "Failed", "True", *problem, now)
         status.active = status.ready = 0
         return JobPlan(delete=tuple(active), status=status)
-    done, wanted = _done(job, status, pods, active)
+    done, desired = _done(job, status, pods, active)
     if done:
         put(
             status.conditions,
@@ -93,7 +93,7 @@ def plan(job: Job, pods: Sequence[Pod], now: float, *, settled: bool = True) -> 
         return JobPlan(delete=tuple(active), status=status)
     if find(status.conditions, "Suspended"):
         put(status.conditions, "Suspended", "False", "JobResumed", "Job resumed", now)
-    return _pods(job, pods, active, wanted, status, now, settled)
+    return _pods(job, pods, active, desired, status, now, settled)
 
 
 def _count(status: JobStatus, pods: Sequence[Pod]) -> JobStatus:
@@ -140,18 +140,18 @@ def _index(pod: Pod) -> int:
 
 
 def _pods(
-    job: Job, pods: Sequence[Pod], active: list[Pod], wanted: int, status: JobStatus, now: float, settled: bool
+    job: Job, pods: Sequence[Pod], active: list[Pod], desired: int, status: JobStatus, now: float, settled: bool
 ) -> JobPlan:
     started, limit = parse_time(status.start_time), job.spec.active_deadline_seconds
     deadline = started + limit if limit is not None and started is not None else None
     if not settled:
         return JobPlan(status=status, again=deadline)
-    if len(active) > wanted:
+    if len(active) > desired:
         surplus = sorted(active, key=lambda p: (p.ready, p.metadata.creation_timestamp), reverse=False)[
-            : len(active) - wanted
+            : len(active) - desired
         ]
         return JobPlan(delete=tuple(surplus), status=status, again=deadline)
-    missing = wanted - len(active) - (0 if job.spec.completions is None else status.terminating)
+    missing = desired - len(active) - (0 if job.spec.completions is None else status.terminating)
     ready_at = _backoff(pods, status.failed)
     if missing <= 0 or now < ready_at:
         times = [t for t in (deadline, ready_at if missing > 0 else None) if t is not None]

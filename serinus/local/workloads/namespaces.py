@@ -74,14 +74,14 @@ class Namespaces:
             if resource.plural in NOT_DELETED and left:
                 continue
             try:
-                found = await self._client.list(resource, namespace, type=Head)
-                if not found.items:
+                page = await self._client.list(resource, namespace, type=Head)
+                if not page.items:
                     continue
-                left += len(found.items)
-                if any(i.metadata.deletion_timestamp is None for i in found.items):
+                left += len(page.items)
+                if any(i.metadata.deletion_timestamp is None for i in page.items):
                     body = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
                     await self._client.raw("DELETE", resource.path(namespace), body=body)
-                    left -= len(found.items)
+                    left -= len(page.items)
                     left += len((await self._client.list(resource, namespace, type=Head)).items)
             except NotFound:
                 continue  # this kind is not served here

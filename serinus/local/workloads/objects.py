@@ -50,8 +50,8 @@ class Pod(msgspec.Struct, rename="camel", omit_defaults=True):
 
     @property
     def ready(self) -> bool:
-        found = self.condition("Ready")
-        return found is not None and found.status == "True"
+        condition = self.condition("Ready")
+        return condition is not None and condition.status == "True"
 
 
 class ReplicaSetSpec(msgspec.Struct, rename="camel", omit_defaults=True):

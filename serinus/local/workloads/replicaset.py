@@ -101,11 +101,11 @@ def plan(owner: ReplicaSet, pods: Sequence[Pod], now: float, *, settled: bool = 
     """Plans the ReplicaSet. `settled`: whether `pods` shows all earlier writes; else no pod is created or deleted."""
     mine, adopt, release = claim(owner, pods)
     active = [p for p in (*mine, *adopt) if not p.leaving and not p.finished]
-    wanted: dict[str, str] = (owner.spec.template.get("metadata") or {}).get("labels") or {}
+    template_labels: dict[str, str] = (owner.spec.template.get("metadata") or {}).get("labels") or {}
     times = [available_at(p, owner.spec.min_ready_seconds) for p in active]
     status = ReplicaSetStatus(
         replicas=len(active),
-        fully_labeled_replicas=sum(wanted.items() <= p.metadata.labels.items() for p in active),
+        fully_labeled_replicas=sum(template_labels.items() <= p.metadata.labels.items() for p in active),
         ready_replicas=sum(p.ready for p in active),
         available_replicas=sum(t is not None and t <= now for t in times),
         terminating_replicas=sum(p.leaving and not p.finished for p in mine),
@@ -117,8 +117,8 @@ def plan(owner: ReplicaSet, pods: Sequence[Pod], now: float, *, settled: bool = 
     if not settled or owner.metadata.deletion_timestamp is not None:
         return ReplicaSetPlan((), (), 0, (), status, again)
     doomed = sorted(active, key=deletion_rank)[: min(surplus, BURST)] if surplus > 0 else []
-    kept = tuple(p for p in adopt if p not in doomed)
-    return ReplicaSetPlan(kept, tuple(release), min(max(-surplus, 0), BURST), tuple(doomed), status, again)
+    adopted = tuple(p for p in adopt if p not in doomed)
+    return ReplicaSetPlan(adopted, tuple(release), min(max(-surplus, 0), BURST), tuple(doomed), status, again)
 
 
 class ReplicaSets:
@@ -194,8 +194,8 @@ class ReplicaSets:
             await self._own(pod, {"ownerReferences": others or None})
         if todo.create:
             reference = owner_reference(REPLICA_SETS, owner.metadata)
-            made = await self._maker.create(key, owner.metadata.name, owner.spec.template, reference, todo.create)
-            for name in made:
+            names = await self._maker.create(key, owner.metadata.name, owner.spec.template, reference, todo.create)
+            for name in names:
                 self._events.say(REPLICA_SETS, owner.metadata, "SuccessfulCreate", f"Created pod: {name}")
         for pod in await self._maker.delete(key, todo.delete):
             self._events.say(REPLICA_SETS, owner.metadata, "SuccessfulDelete", f"Deleted pod: {pod.metadata.name}")

@@ -88,7 +88,7 @@ async def test_a_container_survives_the_end_of_the_writer_and_its_log_goes_on(
     if together:
         runtime = ProcessRuntime(tmp_path, SystemClock(), log_limit=LIMIT)
     keeping = asyncio.create_task(runtime.keep())
-    assert await runtime.found(POD)
+    assert await runtime.still_running(POD)
     async with asyncio.timeout(20):
         while mark.read()[0] == pid:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.01)
@@ -97,7 +97,7 @@ async def test_a_container_survives_the_end_of_the_writer_and_its_log_goes_on(
             await asyncio.sleep(0.01)
     keeping.cancel()
     await asyncio.wait([keeping])
-    assert [r.id for r in await runtime.found(POD)] == [running.id]
+    assert [r.id for r in await runtime.still_running(POD)] == [running.id]
 
 
 async def test_the_socket_and_the_pipes_are_for_their_user_alone(runtime: ProcessRuntime, tmp_path: Path):

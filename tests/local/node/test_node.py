@@ -431,13 +431,13 @@ async def test_a_flaw_in_a_pods_worker_is_in_the_pods_status_and_tried_again_eve
 ) -> None:
     tries: list[float] = []
 
-    async def found(pod: Any) -> Any:
+    async def still_running(pod: Any) -> Any:
         tries.append(world.clock.now())
         if len(tries) < 6:
             raise RuntimeError("a flaw")
         return []
 
-    world.runtime.found = found
+    world.runtime.still_running = still_running
     await world.client.create(PODS, make.pod(), "default")
 
     async def told() -> Any:

@@ -114,13 +114,13 @@ async def test_processes_outlive_a_killed_node_and_are_found_again_by_the_next(t
     )
     subprocess.run([sys.executable, "-c", parent, str(tmp_path)], check=False)  # noqa: ASYNC221
     runtime = ProcessRuntime(tmp_path, SystemClock())
-    (running,) = await runtime.found(POD)
+    (running,) = await runtime.still_running(POD)
     assert (running.container, running.attempt) == ("c", 4)
     log = tmp_path / "default_web_u1/c/4.log"
     before = log.stat().st_size
     await until(lambda: log.stat().st_size > before)
     await runtime.stop_all(5)
-    assert await runtime.found(POD) == []
+    assert await runtime.still_running(POD) == []
     ended = await runtime.ended(running)
     assert not ended.known
 
@@ -130,7 +130,7 @@ async def test_a_stranger_with_the_number_of_an_old_process_is_left_alone(tmp_pa
     place.mkdir(parents=True)
     (place / "process.json").write_text(f'{{"attempt": 0, "pid": {os.getpid()}, "started": "long ago/1", "at": 1}}')
     runtime = ProcessRuntime(tmp_path, SystemClock())
-    assert await runtime.found(POD) == []
+    assert await runtime.still_running(POD) == []
     await runtime.stop_all(0.1)
 
 
@@ -141,7 +141,7 @@ async def test_a_record_that_is_torn_is_no_reason_to_fail(tmp_path: Path) -> Non
     runtime = ProcessRuntime(tmp_path, SystemClock())
     for record in ("", "{", "[]", "\xff", '{"pid": "1"}', '{"pid": 1e999}', '{"pid": -1}'):
         (place / "process.json").write_bytes(record.encode("latin-1"))
-        assert (await runtime.found(POD), await runtime.pods()) == ([], [POD])
+        assert (await runtime.still_running(POD), await runtime.pods()) == ([], [POD])
 
 
 async def test_forgetting_a_pod_ends_it_and_removes_its_files(runtime: ProcessRuntime, tmp_path: Path) -> None:
@@ -286,7 +286,7 @@ async def test_a_container_beyond_its_memory_is_ended_and_says_so(
     running = await runtime.start(launch("sh", "-c", greedy, memory=100_000_000))
     if again:
         runtime = ProcessRuntime(tmp_path, SystemClock())
-        (running,) = await runtime.found(POD)
+        (running,) = await runtime.still_running(POD)
     keeping = asyncio.create_task(runtime.keep())
     async with asyncio.timeout(30):
         ended = await runtime.ended(running)

@@ -116,7 +116,7 @@ class FakeRuntime:
         """The running containers."""
         return [c.launch for c in self._containers.values() if not c.end.is_set()]
 
-    async def found(self, pod: PodRef) -> Sequence[Running]:
+    async def still_running(self, pod: PodRef) -> Sequence[Running]:
         return [
             Running(name, c.launch.container, c.launch.attempt, c.started)
             for name, c in self._containers.items()

@@ -82,9 +82,9 @@ def _inside(obj: Any, inside: str) -> Any:
         return obj[index] if -len(obj) <= index < len(obj) else None
     if inside.startswith("?(") and "==" in inside:
         left, _, right = inside[2:].rstrip(")").partition("==")
-        wanted = right.strip().strip("'\"")
+        expected = right.strip().strip("'\"")
         field = left.strip().removeprefix("@")
-        return next((item for item in obj if str(follow(item, field)) == wanted), None)
+        return next((item for item in obj if str(follow(item, field)) == expected), None)
     return None
 
 
@@ -95,8 +95,8 @@ def _meta(obj: Json, now: float) -> tuple[str, str]:
 
 def containers(template: Json) -> list[str]:
     """The Containers and Images cells of a pod template."""
-    found = (template.get("spec") or {}).get("containers") or []
-    return [",".join(str(c.get("name", "")) for c in found), ",".join(str(c.get("image", "")) for c in found)]
+    rows = (template.get("spec") or {}).get("containers") or []
+    return [",".join(str(c.get("name", "")) for c in rows), ",".join(str(c.get("image", "")) for c in rows)]
 
 
 def _deployment(obj: Json, now: float) -> list[Any]:
@@ -269,11 +269,9 @@ def _event(obj: Json, now: float) -> list[Any]:
 def _job(obj: Json, now: float) -> list[Any]:
     name, old = _meta(obj, now)
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
-    done, wanted = status.get("succeeded", 0), spec.get("completions")
+    done, total = status.get("succeeded", 0), spec.get("completions")
     parallel = spec.get("parallelism", 1)
-    completions = (
-        f"{done}/{wanted}" if wanted is not None else f"{done}/1 of {parallel}" if parallel > 1 else f"{done}/1"
-    )
+    completions = f"{done}/{total}" if total is not None else f"{done}/1 of {parallel}" if parallel > 1 else f"{done}/1"
     types = {c.get("type"): c for c in status.get("conditions") or [] if c.get("status") == "True"}
     state = next(
         (
@@ -308,15 +306,15 @@ def _job(obj: Json, now: float) -> list[Any]:
 
 def _endpoints(obj: Json, now: float) -> list[Any]:
     name, old = _meta(obj, now)
-    found: list[str] = []
+    addresses: list[str] = []
     for subset in obj.get("subsets") or []:
         ports = [p.get("port") for p in subset.get("ports") or []]
-        found += [
+        addresses += [
             f"{a.get('ip')}:{port}" if port else str(a.get("ip"))
             for a in subset.get("addresses") or []
             for port in ports or [None]
         ]
-    return [name, _first_three(found, "<none>"), old]
+    return [name, _first_three(addresses, "<none>"), old]
 
 
 def _endpoint_slice(obj: Json, now: float) -> list[Any]:
@@ -326,8 +324,8 @@ def _endpoint_slice(obj: Json, now: float) -> list[Any]:
     return [name, obj.get("addressType", ""), _first_three(ports, "<unset>"), _first_three(addresses, "<unset>"), old]
 
 
-def _first_three(found: list[str], none: str) -> str:
-    return (",".join(found[:3]) + (f" + {len(found) - 3} more..." if len(found) > 3 else "")) or none
+def _first_three(texts: list[str], none: str) -> str:
+    return (",".join(texts[:3]) + (f" + {len(texts) - 3} more..." if len(texts) > 3 else "")) or none
 
 
 def _lease(obj: Json, now: float) -> list[Any]:
@@ -353,8 +351,8 @@ def _autoscaler(obj: Json, now: float) -> list[Any]:
     target: Json = spec.get("scaleTargetRef") or {}
     texts: list[str] = []
     if spec.get("targetCPUUtilizationPercentage") is not None:  # autoscaling/v1
-        found = status.get("currentCPUUtilizationPercentage")
-        shown = "<unknown>" if found is None else f"{found}%"
+        utilization = status.get("currentCPUUtilizationPercentage")
+        shown = "<unknown>" if utilization is None else f"{utilization}%"
         texts.append(f"cpu: {shown}/{spec['targetCPUUtilizationPercentage']}%")
     for i, metric in enumerate(spec.get("metrics") or []):
         resource: Json = metric.get("resource") or {}
@@ -365,9 +363,9 @@ def _autoscaler(obj: Json, now: float) -> list[Any]:
             .get("current", {})
         )
         if goal.get("averageUtilization") is not None:
-            found = current.get("averageUtilization")
+            utilization = current.get("averageUtilization")
             texts.append(
-                f"{resource.get('name')}: {'<unknown>' if found is None else f'{found}%'}/{goal['averageUtilization']}%"
+                f"{resource.get('name')}: {'<unknown>' if utilization is None else f'{utilization}%'}/{goal['averageUtilization']}%"
             )
         else:
             texts.append(

@@ -38,9 +38,9 @@ def object_of(call: Call, value: Any, *, patched: bool = False) -> Json:
         raise unreadable(call, why)
     if not call.kind.custom:
         # Runs before defaulting, which may hide a list in place of a map.
-        found: list[FieldError] = []
-        check(call.kind.node, obj, "", found)
-        _check_decodes(call, found)
+        field_errors: list[FieldError] = []
+        check(call.kind.node, obj, "", field_errors)
+        _check_decodes(call, field_errors)
     return _without_unknown_fields(call, obj, patched=patched)
 
 
@@ -154,9 +154,9 @@ def check_namespace(core: Core, call: Call) -> None:
 
 def is_well_formed(call: Call, obj: Json) -> bool:
     """Whether fields have the schema's types and a name exists, as the rules of single kinds require."""
-    found: list[FieldError] = []
-    check(call.kind.node, obj, "", found)
-    return not found and bool(obj["metadata"].get("name"))
+    field_errors: list[FieldError] = []
+    check(call.kind.node, obj, "", field_errors)
+    return not field_errors and bool(obj["metadata"].get("name"))
 
 
 def check_valid(call: Call, obj: Json, old: Json | None) -> None:
@@ -169,13 +169,13 @@ def check_valid(call: Call, obj: Json, old: Json | None) -> None:
         raise invalid(call.resource.group, call.resource.kind, str(obj["metadata"].get("name", "")), flaws)
 
 
-def _check_decodes(call: Call, found: Sequence[FieldError]) -> None:
+def _check_decodes(call: Call, field_errors: Sequence[FieldError]) -> None:
     """Raises 400 where Go's decoder would reject a built-in kind."""
-    wrong = [flaw for flaw in found if flaw.type == "FieldValueTypeInvalid"]
+    wrong = [flaw for flaw in field_errors if flaw.type == "FieldValueTypeInvalid"]
     if wrong and not call.kind.custom:
         definition = definition_name(call.resource.group, call.resource.version, call.resource.kind)
-        said = [cannot_unmarshal(definition or "", flaw.path, str(flaw.value)) for flaw in wrong]
-        raise unreadable(call, "; ".join(dict.fromkeys(said)))
+        messages = [cannot_unmarshal(definition or "", flaw.path, str(flaw.value)) for flaw in wrong]
+        raise unreadable(call, "; ".join(dict.fromkeys(messages)))
 
 
 def fresh(obj: Json) -> Json:

@@ -65,14 +65,14 @@ def accepted(header: str) -> View:
 
 def _offers(header: str) -> list[tuple[str, dict[str, str]]]:
     """Media types with their parameters, by preference; those with `q=0` are excluded (RFC 9110, 12.4.2)."""
-    found: list[tuple[float, str, dict[str, str]]] = []
+    offers: list[tuple[float, str, dict[str, str]]] = []
     for offer in header.split(",") if header.strip() else ["*/*"]:
         media, *pairs = (part.strip() for part in offer.split(";"))
         parameters = {key.strip(): value.strip() for key, _, value in (pair.partition("=") for pair in pairs)}
         quality = _quality(parameters.get("q", "1"))
         if quality > 0:
-            found.append((quality, media.lower(), parameters))
-    return [(media, parameters) for _, media, parameters in sorted(found, key=lambda offer: -offer[0])]
+            offers.append((quality, media.lower(), parameters))
+    return [(media, parameters) for _, media, parameters in sorted(offers, key=lambda offer: -offer[0])]
 
 
 def _quality(text: str) -> float:
@@ -146,9 +146,9 @@ def _protobuf(body: bytes, media: tuple[str, ...]) -> Any:
 
 def _yaml(body: bytes) -> Any:
     try:
-        found = list(islice(go_yaml.documents(body), 2))
+        documents = list(islice(go_yaml.documents(body), 2))
     except go_yaml.YamlError as error:
         raise bad_request(f"error decoding the body: it is not valid YAML: {error}") from None
-    if len(found) > 1:
+    if len(documents) > 1:
         raise bad_request("error decoding the body: more than one YAML document: send one object with each request")
-    return found[0].value if found else None
+    return documents[0].value if documents else None

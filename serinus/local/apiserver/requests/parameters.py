@@ -40,11 +40,11 @@ def whole(query: Mapping[str, str], name: str, *, least: int = -LARGEST) -> int 
     text = query.get(name, "")
     if not text:
         return None
-    found = number(text)
-    if found is None or found < least:
+    value = number(text)
+    if value is None or value < least:
         rule = "must be a whole number" + ("" if least < 0 else f", {least} or more")
         raise invalid_parameter(name, text, rule)
-    return found
+    return value
 
 
 def truth(query: Mapping[str, str], name: str) -> bool:

@@ -38,10 +38,10 @@ def field_selector(text: str) -> tuple[tuple[str, bool, str], ...]:
     for part in re.split(r"(?<!\\),", text):
         if not part.strip():
             continue
-        found = _TERM.fullmatch(part)
-        if not found:
+        match = _TERM.fullmatch(part)
+        if not match:
             raise bad_request(f"invalid selector: '{text}'; can't understand '{part}'")
-        terms.append((found[1], found[2] != "!=", re.sub(r"\\(.)", r"\1", found[3].strip())))
+        terms.append((match[1], match[2] != "!=", re.sub(r"\\(.)", r"\1", match[3].strip())))
     return tuple(terms)
 
 

@@ -23,14 +23,14 @@ def warning_header(sentences: Iterable[str]) -> dict[str, str]:
     rows = [_row(sentence) for sentence in clean[:_MOST_TRIED]]
     if len(clean) > _MOST_TRIED or sum(len(row.encode()) for row in rows) > MOST_BYTES:
         rows = [_row(sentence[:LONGEST_CUT]) for sentence in clean[:_MOST_TRIED]]
-    kept: list[str] = []
+    fitting: list[str] = []
     size = 0
     for row in rows:
         size += len(row.encode()) + 2
         if size > MOST_BYTES:
             break
-        kept.append(row)
-    return {"warning": ", ".join(kept)}
+        fitting.append(row)
+    return {"warning": ", ".join(fitting)}
 
 
 def _clean(sentence: str) -> str:

@@ -102,10 +102,10 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             path.chmod(0o600)
         elif application != _APPLICATION:
             raise StoreError(f"{path} is a SQLite file of another program: choose another directory with --data")
-        found = connection.execute("PRAGMA user_version").fetchone()[0]
-        if found != FORMAT:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version != FORMAT:
             raise StoreError(
-                f"{path} was written by another version of Serinus (format {found}, this one reads {FORMAT}): "
+                f"{path} was written by another version of Serinus (format {version}, this one reads {FORMAT}): "
                 "use that version, or move the directory away to start empty"
             )
         connection.execute("COMMIT")
@@ -207,11 +207,11 @@ class SqliteStore(Store):
         connection.execute("BEGIN IMMEDIATE")
         try:
             gone = [key for key, change in last.items() if change.deleted]
-            kept = [(*key, c.version, c.entry.body) for key, c in last.items() if not c.deleted]
+            stored = [(*key, c.version, c.entry.body) for key, c in last.items() if not c.deleted]
             if gone:
                 connection.executemany("DELETE FROM objects WHERE resource = ? AND namespace = ? AND name = ?", gone)
-            if kept:
-                connection.executemany("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)", kept)
+            if stored:
+                connection.executemany("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)", stored)
             connection.execute("UPDATE counter SET revision = ?", (changes[-1].version,))
             connection.execute("COMMIT")
         except BaseException:

@@ -48,11 +48,11 @@ class ObjectTooLarge(Exception):
 
 
 class VersionMismatch(Exception):
-    """The object is not at the expected version. `found` is its latest version, 0 if it does not exist."""
+    """The object is not at the expected version. `actual` is its latest version, 0 if it does not exist."""
 
-    def __init__(self, found: int) -> None:
-        super().__init__(f"found version {found}")
-        self.found = found
+    def __init__(self, actual: int) -> None:
+        super().__init__(f"found version {actual}")
+        self.actual = actual
 
 
 class Compacted(Exception):
@@ -344,9 +344,9 @@ class Store:
 
     @staticmethod
     def _check(before: Entry | None, expected: int | None) -> None:
-        found = before.version if before else 0
-        if expected is not None and expected != found:
-            raise VersionMismatch(found)
+        actual = before.version if before else 0
+        if expected is not None and expected != actual:
+            raise VersionMismatch(actual)
 
     def _publish(self, change: Change) -> None:
         entry = change.entry

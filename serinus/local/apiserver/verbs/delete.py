@@ -138,16 +138,16 @@ async def delete_entry(
     return await core.store.put(resource.group_resource, obj, expected=entry.version), False
 
 
-def _check_preconditions(resource: Resource, entry: Entry, meta: Json, wanted: Json) -> None:
-    for key, word, found in (
+def _check_preconditions(resource: Resource, entry: Entry, meta: Json, preconditions: Json) -> None:
+    for key, word, actual in (
         ("uid", "UID", meta.get("uid")),
         ("resourceVersion", "ResourceVersion", str(entry.version)),
     ):
-        if wanted.get(key) and wanted[key] != found:
+        if preconditions.get(key) and preconditions[key] != actual:
             raise conflict(
                 resource,
                 entry.name,
-                f"Precondition failed: {word} in precondition: {wanted[key]}, {word} in object meta: {found}",
+                f"Precondition failed: {word} in precondition: {preconditions[key]}, {word} in object meta: {actual}",
             )
 
 

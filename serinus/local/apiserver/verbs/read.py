@@ -206,14 +206,14 @@ def selection(core: Core, call: Call) -> Selects:
 
     def selected(entry: Entry) -> bool:
         for field, equal, value in terms:
-            found = (
+            actual = (
                 entry.name
                 if field == "metadata.name"
                 else entry.namespace
                 if field == "metadata.namespace"
                 else entry.fields.get(field, "")
             )
-            if (found == value) is not equal:
+            if (actual == value) is not equal:
                 return False
         return labels(entry.labels)
 

@@ -80,7 +80,7 @@ _BUILT_IN_SCALE: Json = {
 def _scale_of(call: Call, obj: Json) -> Json:
     paths = call.kind.scale or _BUILT_IN_SCALE
     meta: Json = obj["metadata"]
-    kept = {k: meta[k] for k in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp") if k in meta}
+    scale_meta = {k: meta[k] for k in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp") if k in meta}
     where = paths.get("labelSelectorPath")
     selector = str(_path(obj, where) or "") if where else as_text(_map(_path(obj, ".spec.selector")))
     status: Json = {"replicas": _count(_path(obj, paths["statusReplicasPath"]))}
@@ -90,7 +90,7 @@ def _scale_of(call: Call, obj: Json) -> Json:
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
-        "metadata": kept,
+        "metadata": scale_meta,
         "spec": {"replicas": _count(replicas)},
         "status": status,
     }
@@ -104,12 +104,12 @@ async def scale(core: Core, call: Call) -> Response:
     obj = write.live(call, entry)
     if call.request.method == "GET":
         return answer(call.view, _scale_of(call, obj))
-    wanted = _wanted_scale(call, _scale_of(call, obj))
-    replicas = (wanted.get("spec") or {}).get("replicas", 0)
+    desired = _wanted_scale(call, _scale_of(call, obj))
+    replicas = (desired.get("spec") or {}).get("replicas", 0)
     if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
         flaw = FieldError("spec.replicas", "FieldValueInvalid", replicas, "must be greater than or equal to 0")
         raise invalid("autoscaling", "Scale", call.name, [flaw])
-    version = (wanted.get("metadata") or {}).get("resourceVersion")
+    version = (desired.get("metadata") or {}).get("resourceVersion")
     if version and version != str(entry.version):
         raise conflict(call.resource, call.name)
     _set_path(obj, (call.kind.scale or _BUILT_IN_SCALE)["specReplicasPath"], replicas)

@@ -77,7 +77,7 @@ class Watches:
             log.wake()
 
     async def _stream(
-        self, call: Call, selects: Selects, first: list[Entry], seen: int, cursor: int, *,
+        self, call: Call, selects: Selects, first: list[Entry], sent: int, cursor: int, *,
         announce: bool, bookmarks: bool, seconds: float,
     ) -> AsyncIterator[bytes]:  # fmt: skip
         core, log = self._core, self._core.store.log(call.key)
@@ -87,17 +87,17 @@ class Watches:
         async for line in self._listed(call, first):
             yield line
         if announce:
-            yield self._bookmark(call, core.store.revision if log.next == cursor else seen, initial=True)
+            yield self._bookmark(call, core.store.revision if log.next == cursor else sent, initial=True)
         next_bookmark = loop.time() + BOOKMARK_SECONDS
         while not self._closing:
             try:
                 changes = log.after(cursor)
             except Compacted as old:
-                yield self._plain("ERROR", expired(f"too old resource version: {seen} ({old.oldest})").status())
+                yield self._plain("ERROR", expired(f"too old resource version: {sent} ({old.oldest})").status())
                 return
             last, lines = self._next(call, selects, changes, head)
             if last is not None:
-                cursor, seen = last.number + 1, last.version
+                cursor, sent = last.number + 1, last.version
             del changes, last  # while a slow reader receives these lines, the log may drop the next ones
             if lines:
                 head = False

@@ -239,8 +239,8 @@ async def _apply(core: Core, call: Call, value: Any) -> Response:
             now=core.now(),
             subresource=call.subresource,
         )
-    except ApplyConflict as found:
-        raise apply_conflict(str(found), found.conflicts) from None
+    except ApplyConflict as apply_error:
+        raise apply_conflict(str(apply_error), apply_error.conflicts) from None
     except ApplyRefused as why:
         raise bad_request(str(why)) from None
     if entry is None:

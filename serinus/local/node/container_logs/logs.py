@@ -67,10 +67,10 @@ class Logs:
 
     def container(self, namespace: str, pod: str, container: str) -> Path:
         """The directory of the container's logs. Raises NoLog if there is none yet."""
-        found = sorted(self._find(f"{namespace}_{pod}_*/{container}"), key=_changed_at)
-        if not found:
+        directories = sorted(self._find(f"{namespace}_{pod}_*/{container}"), key=_changed_at)
+        if not directories:
             raise NoLog(f'container "{container}" in pod "{pod}" has not started yet: it has no log')
-        return found[-1]
+        return directories[-1]
 
     def _find(self, pattern: str) -> list[Path]:
         """The matching files. Repeats the scan if a directory disappears meanwhile: Python's glob then fails."""
@@ -87,22 +87,22 @@ class Logs:
 
     def look(self) -> None:
         now = self._clock.now()
-        seen: set[Path] = set()
+        existing: set[Path] = set()
         for path in self._find("*/*/*.log"):
             try:
-                found = path.stat()
+                status = path.stat()
             except OSError:
                 continue
-            size = found.st_size
-            seen.add(path)
+            size = status.st_size
+            existing.add(path)
             marks = self._marks.get(path)
-            if marks is None or marks.inode != found.st_ino:
-                marks = _Marks(found.st_ino, deque(maxlen=_MARKS), deque(maxlen=_MARKS))
+            if marks is None or marks.inode != status.st_ino:
+                marks = _Marks(status.st_ino, deque(maxlen=_MARKS), deque(maxlen=_MARKS))
                 self._marks[path] = marks
             if not marks.ends or size != marks.ends[-1]:
                 marks.ends.append(size)
                 marks.times.append(now)
-        for path in self._marks.keys() - seen:
+        for path in self._marks.keys() - existing:
             del self._marks[path]
 
     def read(

@@ -30,12 +30,12 @@ class Addresses:
         self._taken: dict[str, str] = {}
         self._resting: dict[str, float] = {}
 
-    def take(self, uid: str, wanted: str = "") -> str:
-        """The pod's address: `wanted` (its previous one) if it is in the pool and free, else a new one."""
-        holder = self._taken.get(wanted)
-        if wanted and holder in (None, uid) and ipaddress.ip_address(wanted) in self._pool:
-            self._taken[wanted] = uid
-            return wanted
+    def take(self, uid: str, preferred: str = "") -> str:
+        """The pod's address: `preferred` (its previous one) if it is in the pool and free, else a new one."""
+        holder = self._taken.get(preferred)
+        if preferred and holder in (None, uid) and ipaddress.ip_address(preferred) in self._pool:
+            self._taken[preferred] = uid
+            return preferred
         now = self._clock.now()
         self._resting = {ip: until for ip, until in self._resting.items() if until > now}
         size = self._pool.num_addresses

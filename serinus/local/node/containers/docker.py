@@ -138,8 +138,8 @@ class DockerRuntime(ProcessRuntime):
             await self._call("rm", "--force", name)
             await super().signal(running, kill=True)
 
-    async def found(self, pod: PodRef) -> Sequence[Running]:
-        running = await super().found(pod)
+    async def still_running(self, pod: PodRef) -> Sequence[Running]:
+        running = await super().still_running(pod)
         for one in running:
             self._names[one.id] = container_name(pod, one.container, one.attempt)
         return running

@@ -48,8 +48,8 @@ class Limits:
 
     def look(self, limits: Mapping[Path, int]) -> dict[Path, Verdict]:
         """The containers that exceed a limit now."""
-        found = of_containers(self._directory)
-        judged = {place: self._judged(found.get(place, []), limit) for place, limit in limits.items()}
+        processes = of_containers(self._directory)
+        judged = {place: self._judged(processes.get(place, []), limit) for place, limit in limits.items()}
         return {place: verdict for place, verdict in judged.items() if verdict is not None}
 
     def _judged(self, processes: list[Process], limit: int) -> Verdict | None:

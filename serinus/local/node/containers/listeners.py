@@ -18,7 +18,7 @@ _LISTEN = "0A"
 
 def listening() -> list[tuple[str, int, str]]:
     """(address, port, inode) of each listening TCP socket; 0.0.0.0 for wildcard addresses."""
-    found: list[tuple[str, int, str]] = []
+    sockets: list[tuple[str, int, str]] = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
             lines = Path(table).read_text().splitlines()[1:]
@@ -28,8 +28,8 @@ def listening() -> list[tuple[str, int, str]]:
             fields = line.split()
             if len(fields) > 9 and fields[3] == _LISTEN:
                 address, _, port = fields[1].partition(":")
-                found.append((_address(address), int(port, 16), fields[9]))
-    return found
+                sockets.append((_address(address), int(port, 16), fields[9]))
+    return sockets
 
 
 def forbidden(ip: str, ports: Iterable[int]) -> list[int]:
@@ -68,7 +68,7 @@ def is_own(ip: str, port: int, session: int) -> bool:
 
 
 def _inodes_of(session: int) -> set[str]:
-    found: set[str] = set()
+    inodes: set[str] = set()
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
             continue
@@ -79,7 +79,7 @@ def _inodes_of(session: int) -> set[str]:
             for fd in os.listdir(f"/proc/{entry}/fd"):
                 target = os.readlink(f"/proc/{entry}/fd/{fd}")
                 if target.startswith("socket:["):
-                    found.add(target[8:-1])
+                    inodes.add(target[8:-1])
         except (OSError, IndexError, ValueError):
             continue
-    return found
+    return inodes

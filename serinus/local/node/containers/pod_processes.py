@@ -39,15 +39,15 @@ def of_containers(directory: Path) -> dict[Path, list[Process]]:
             pid = int(entry)
             parents[pid], memory[pid] = int(fields[1]), int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
             places[pid] = _place(entry, directory)
-    found: dict[Path, list[Process]] = {}
+    by_container: dict[Path, list[Process]] = {}
     for pid in parents:
         above = pid
         while above in parents and places[above] is None:
             above = parents[above]
         place = places.get(above)
         if place is not None:
-            found.setdefault(place, []).append(Process(pid, memory[pid]))
-    return found
+            by_container.setdefault(place, []).append(Process(pid, memory[pid]))
+    return by_container
 
 
 def end_all(directory: Path, places: Set[Path]) -> set[int]:
@@ -57,14 +57,14 @@ def end_all(directory: Path, places: Set[Path]) -> set[int]:
     """
     end = time.monotonic() + _PATIENCE
     stopped: set[int] = set()
-    while found := {p.pid for key, ps in of_containers(directory).items() if places & {key, key.parent} for p in ps}:
-        fresh = found - stopped
-        for pid in fresh or found:
+    while alive := {p.pid for key, ps in of_containers(directory).items() if places & {key, key.parent} for p in ps}:
+        fresh = alive - stopped
+        for pid in fresh or alive:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGSTOP if fresh else signal.SIGKILL)
         stopped |= fresh
         if time.monotonic() > end:
-            return found
+            return alive
         if not fresh:
             time.sleep(0.01)
     return set()
@@ -102,8 +102,8 @@ def _place(pid: str, directory: Path) -> Path | None:
         environment = b"\0" + Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
         return None
-    _, found, rest = environment.partition(_MARK)
-    names = [os.fsdecode(rest.partition(b"\0")[0])] if found else []
+    _, mark, rest = environment.partition(_MARK)
+    names = [os.fsdecode(rest.partition(b"\0")[0])] if mark else []
     for number in (1, 2):
         with suppress(OSError):
             target = os.readlink(f"/proc/{pid}/fd/{number}")

@@ -152,14 +152,14 @@ class ProcessRuntime:
     def base(self) -> dict[str, str]:
         return {k: os.environ[k] for k in PASSED_ON if k in os.environ}
 
-    async def found(self, pod: PodRef) -> Sequence[Running]:
+    async def still_running(self, pod: PodRef) -> Sequence[Running]:
         running: list[Running] = []
         for file in sorted((self._directory / f"{pod.namespace}_{pod.name}_{pod.uid}").glob("*/process.json")):
-            said = _read(file)
-            if processes.is_running(said.pid, said.started):
-                found = Running(f"{said.pid}@{said.started}", file.parent.name, said.attempt, said.at)
-                self._places[found.id] = file.parent
-                running.append(found)
+            record = _read(file)
+            if processes.is_running(record.pid, record.started):
+                container = Running(f"{record.pid}@{record.started}", file.parent.name, record.attempt, record.at)
+                self._places[container.id] = file.parent
+                running.append(container)
         return running
 
     async def ended(self, running: Running) -> Exit:
@@ -188,13 +188,13 @@ class ProcessRuntime:
 
     async def keep(self) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._pipes.keep(lambda: [(p, said.attempt) for p, said in self._running().items()]))
-            group.create_task(self._limits.keep(lambda: {p: said.memory for p, said in self._running().items()}))
+            group.create_task(self._pipes.keep(lambda: [(p, record.attempt) for p, record in self._running().items()]))
+            group.create_task(self._limits.keep(lambda: {p: record.memory for p, record in self._running().items()}))
 
     def _running(self) -> dict[Path, _Record]:
         """The running containers' records, by directory."""
-        found = {place: _read(place / "process.json") for place in set(self._places.values())}
-        return {place: said for place, said in found.items() if processes.is_running(said.pid, said.started)}
+        records = {place: _read(place / "process.json") for place in set(self._places.values())}
+        return {place: record for place, record in records.items() if processes.is_running(record.pid, record.started)}
 
     async def signal(self, running: Running, *, kill: bool) -> None:
         pid, started = _identity(running)
@@ -225,11 +225,11 @@ class ProcessRuntime:
 
     async def pods(self) -> Sequence[PodRef]:
         # No part of such a name can contain an underscore.
-        found = [d.name.split("_") for d in self._directory.glob("*_*_*") if d.is_dir()]
-        return [PodRef(*parts) for parts in found if len(parts) == 3]
+        names = [d.name.split("_") for d in self._directory.glob("*_*_*") if d.is_dir()]
+        return [PodRef(*parts) for parts in names if len(parts) == 3]
 
     async def forget(self, pod: PodRef) -> None:
-        for running in await self.found(pod):
+        for running in await self.still_running(pod):
             await self.signal(running, kill=True)
             await self.ended(running)
         place = self._directory / f"{pod.namespace}_{pod.name}_{pod.uid}"
@@ -237,7 +237,7 @@ class ProcessRuntime:
         await asyncio.to_thread(shutil.rmtree, place, True)
 
     async def stop_all(self, grace: float) -> None:
-        running = [r for pod in await self.pods() for r in await self.found(pod)]
+        running = [r for pod in await self.pods() for r in await self.still_running(pod)]
 
         async def stop(one: Running) -> None:
             await self.signal(one, kill=False)

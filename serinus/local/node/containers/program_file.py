@@ -25,12 +25,12 @@ def found_program(launch: Launch, directory: Path) -> list[str]:
         if not path.exists():
             raise CannotStart(f"command {first!r}: there is no file {path}; give its full path, or set workingDir")
         return [str(path), *rest]
-    found = shutil.which(first, path=launch.env.get("PATH") or os.environ.get("PATH"))
-    if found is None and first in ("python", "python3"):
-        found = sys.executable
-    if found is None:
+    executable = shutil.which(first, path=launch.env.get("PATH") or os.environ.get("PATH"))
+    if executable is None and first in ("python", "python3"):
+        executable = sys.executable
+    if executable is None:
         raise CannotStart(f"command {first!r} is not found in PATH: install it, or give its full path")
-    return [found, *rest]
+    return [executable, *rest]
 
 
 def why_not(command: str, error: OSError) -> str:

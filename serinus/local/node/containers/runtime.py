@@ -124,7 +124,7 @@ class Runtime(Protocol):
         """Starts a container. Raises CannotStart."""
         ...
 
-    async def found(self, pod: PodRef) -> Sequence[Running]:
+    async def still_running(self, pod: PodRef) -> Sequence[Running]:
         """Containers of this pod that still run from an earlier node process."""
         ...
 

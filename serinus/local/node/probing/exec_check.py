@@ -50,7 +50,7 @@ async def run(check: ExecCheck, timeout: float, base: Mapping[str, str]) -> Chec
 
 async def end_of(stream: asyncio.StreamReader | None) -> bytes:
     """The last bytes of the output."""
-    kept = b""
+    tail = b""
     while stream is not None and (piece := await stream.read(1 << 16)):
-        kept = (kept + piece)[-KEPT:]
-    return kept
+        tail = (tail + piece)[-KEPT:]
+    return tail

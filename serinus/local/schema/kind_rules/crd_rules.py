@@ -15,18 +15,18 @@ def crd_errors(crd: Json) -> list[FieldError]:
     """The definition's errors; empty if it can be served."""
     spec: Json = crd.get("spec") or {}
     names: Json = spec.get("names") or {}
-    found = [FieldError(f"spec.{field}", "FieldValueRequired") for field in ("group", "scope") if not spec.get(field)]
-    found += [
+    errors = [FieldError(f"spec.{field}", "FieldValueRequired") for field in ("group", "scope") if not spec.get(field)]
+    errors += [
         FieldError(f"spec.names.{field}", "FieldValueRequired") for field in ("plural", "kind") if not names.get(field)
     ]
     if spec.get("scope") not in (None, "", "Cluster", "Namespaced"):
-        found.append(
+        errors.append(
             FieldError(
                 "spec.scope", "FieldValueNotSupported", spec["scope"], 'supported values: "Cluster", "Namespaced"'
             )
         )
     if spec.get("group") in _SERVED:
-        found.append(
+        errors.append(
             FieldError(
                 "spec.group",
                 "FieldValueForbidden",
@@ -34,19 +34,19 @@ def crd_errors(crd: Json) -> list[FieldError]:
                 "the API server serves this group itself: a definition over it would hide its objects",
             )
         )
-    name, wanted = (crd.get("metadata") or {}).get("name", ""), f"{names.get('plural', '')}.{spec.get('group', '')}"
-    if not found and name != wanted:
-        found.append(
+    name, expected = (crd.get("metadata") or {}).get("name", ""), f"{names.get('plural', '')}.{spec.get('group', '')}"
+    if not errors and name != expected:
+        errors.append(
             FieldError(
                 "metadata.name",
                 "FieldValueInvalid",
                 name,
-                f'must be spec.names.plural+"."+spec.group (found {name!r}, write {wanted!r})',
+                f'must be spec.names.plural+"."+spec.group (found {name!r}, write {expected!r})',
             )
         )
     versions: list[Json] = spec.get("versions") or []
     if sum(1 for v in versions if v.get("storage")) != 1:
-        found.append(
+        errors.append(
             FieldError(
                 "spec.versions",
                 "FieldValueInvalid",
@@ -55,8 +55,8 @@ def crd_errors(crd: Json) -> list[FieldError]:
             )
         )
     for i, version in enumerate(versions):
-        found += _version(f"spec.versions[{i}]", version)
-    return found
+        errors += _version(f"spec.versions[{i}]", version)
+    return errors
 
 
 def _version(path: str, version: Json) -> list[FieldError]:
@@ -79,14 +79,14 @@ def _structural(schema: Json) -> list[_Flaw]:
     # Paths are made for flaws alone: a definition has thousands of fields, and `serinus up` checks five at each start.
     if "$ref" in schema:
         return [(".$ref", "FieldValueForbidden", "$ref is not supported")]
-    found: list[_Flaw] = []
+    nested: list[_Flaw] = []
     items, values = schema.get("items"), schema.get("additionalProperties")
     if schema.get("type") == "array" and not isinstance(items, dict):
-        found.append((".items", "FieldValueRequired", "must be specified"))
+        nested.append((".items", "FieldValueRequired", "must be specified"))
     for name, part in (schema.get("properties") or {}).items():
         if flaws := _structural(part):
-            found += [(f".properties[{name}]{below}", reason, text) for below, reason, text in flaws]
+            nested += [(f".properties[{name}]{below}", reason, text) for below, reason, text in flaws]
     for field, part in ((".items", items), (".additionalProperties", values)):
         if isinstance(part, dict) and (flaws := _structural(part)):
-            found += [(field + below, reason, text) for below, reason, text in flaws]
-    return found
+            nested += [(field + below, reason, text) for below, reason, text in flaws]
+    return nested

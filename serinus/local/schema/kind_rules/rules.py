@@ -55,12 +55,12 @@ MOST_ANNOTATION_BYTES = 256 * 1024
 
 def broken_rules(resource: Resource, obj: Json, old: Json | None, *, custom: bool) -> list[FieldError]:
     """The rule violations of an object that satisfies its schema."""
-    found = list(_metadata(resource.group_resource, obj.get("metadata") or {}, old))
+    errors = list(_metadata(resource.group_resource, obj.get("metadata") or {}, old))
     rule = None if custom else _OF.get(resource.group_resource)
     # A terminating object must stay writable, so that its finalizers can be removed.
     if rule is not None and not (old and old["metadata"].get("deletionTimestamp")):
-        found += rule(obj, old)
-    return found
+        errors += rule(obj, old)
+    return errors
 
 
 def _metadata(group_resource: str, meta: Json, old: Json | None) -> Iterator[FieldError]:

@@ -44,11 +44,11 @@ def _pod(obj: Json, old: Json | None) -> Iterator[FieldError]:
 
 def _fixed(spec: Json) -> Json:
     """The immutable part of a pod's spec."""
-    kept = {k: v for k, v in spec.items() if k not in _MUTABLE}
+    immutable = {k: v for k, v in spec.items() if k not in _MUTABLE}
     for field in _CONTAINERS:
-        if field in kept:
-            kept[field] = [{k: v for k, v in container.items() if k != "image"} for container in kept[field]]
-    return kept
+        if field in immutable:
+            immutable[field] = [{k: v for k, v in container.items() if k != "image"} for container in immutable[field]]
+    return immutable
 
 
 def _controller(obj: Json, old: Json | None) -> Iterator[FieldError]:

@@ -60,42 +60,42 @@ def parts(node: Node, value: Any) -> dict[str, tuple[Node, Any]]:
     """The owned parts of a granular value by key; the first one of equal items."""
     if isinstance(value, dict):
         return {f"f:{name}": (child(node, name), item) for name, item in value.items()}
-    found: dict[str, tuple[Node, Any]] = {}
+    by_key: dict[str, tuple[Node, Any]] = {}
     for item in value:
         key = item_key(node, item)
         if key is not None:
-            found.setdefault(key, (node.items or ANYTHING, item))
-    return found
+            by_key.setdefault(key, (node.items or ANYTHING, item))
+    return by_key
 
 
 def repeated(node: Node, value: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     """The paths of list items that repeat the keys of an earlier item."""
     if not granular(node, value):
         return []
-    found: list[tuple[str, ...]] = []
+    paths: list[tuple[str, ...]] = []
     seen: set[str] = set()
     for item in value if isinstance(value, list) else ():
         key = item_key(node, item)
         if key is not None and key in seen:
-            found.append((*path, key))
+            paths.append((*path, key))
         seen.add(key or "")
     for key, (below, item) in parts(node, value).items():
-        found += repeated(below, item, (*path, key))
-    return found
+        paths += repeated(below, item, (*path, key))
+    return paths
 
 
 def all_of(node: Node, value: Any, *, containers: bool) -> Fields:
     """All fields of a value. `containers`: maps and lists count as fields too, not only their content."""
     if not granular(node, value) or not value:
         return {}
-    found: Fields = {}
+    owned: Fields = {}
     for key, (below, item) in parts(node, value).items():
         fields = all_of(below, item, containers=containers)
         named = key[0] == "f" and key[2:] in node.fields
         if fields and (not named or (containers and not below.fields)):
             fields = {OWNED: {}, **fields}
-        found[key] = fields
-    return found
+        owned[key] = fields
+    return owned
 
 
 def union(a: Fields, b: Fields) -> Fields:

@@ -39,8 +39,8 @@ def json_patch(obj: Json, ops: list[Any]) -> Json:
             cost.add(result, op)
             result = jsonpatch.JsonPatch([op]).apply(result, in_place=True)
     except jsonpatch.JsonPatchTestFailed as error:
-        said = re.sub(r" \(<class '\w+'>\)", "", str(error))  # the error must not expose Python's type names
-        raise PatchError(f"testing value failed: {said}") from error
+        text = re.sub(r" \(<class '\w+'>\)", "", str(error))  # the error must not expose Python's type names
+        raise PatchError(f"testing value failed: {text}") from error
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
         raise PatchError(str(error)) from error
     except (TypeError, KeyError, AttributeError, ValueError, IndexError, RecursionError) as error:

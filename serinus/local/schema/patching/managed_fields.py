@@ -74,7 +74,7 @@ def apply(
         raise ApplyRefused(
             f"failed to create typed patch object ({name}; {resource.api_version}, Kind={resource.kind}): {told}"
         )
-    wanted = own_fields(
+    applied_fields = own_fields(
         all_of(kind.node, applied, containers=False), has_status=kind.has_status, subresource=subresource
     )
     if live is None:
@@ -82,28 +82,30 @@ def apply(
             **applied,
             "metadata": {
                 **applied.get("metadata", {}),
-                "managedFields": [_entry(kind, manager, "Apply", subresource, now, wanted)],
+                "managedFields": [_entry(kind, manager, "Apply", subresource, now, applied_fields)],
             },
         }
     entries = _entries(live) or _first_owner(kind, live, now)
     mine = next((e for e in entries if _is(e, kind, manager, "Apply", subresource)), None)
     others = [e for e in entries if e is not mine]
-    conflicts, owners = _conflicts(kind, live, applied, wanted, others)
+    conflicts, owners = _conflicts(kind, live, applied, applied_fields, others)
     if conflicts and not force:
         named = [(e["manager"], words(path)) for e, path in conflicts[:MOST_NAMED]]
         raise ApplyConflict(named, owners[:MOST_NAMED], len(conflicts))
     out = merge(kind.node, live, applied)
     if mine is not None:
-        out = _given_up(kind.node, out, mine.get("fieldsV1", {}), wanted, others)
+        out = _given_up(kind.node, out, mine.get("fieldsV1", {}), applied_fields, others)
     lost: dict[int, Fields] = {}
     for entry, path in conflicts:
         _add_path(lost.setdefault(id(entry), {}), path)
-    kept = [_without(e, lost[id(e)]) if id(e) in lost else e for e in others]
-    unchanged = mine is not None and mine.get("fieldsV1") == wanted
-    entry = _entry(kind, manager, "Apply", subresource, mine.get("time", now) if mine and unchanged else now, wanted)
+    remaining = [_without(e, lost[id(e)]) if id(e) in lost else e for e in others]
+    unchanged = mine is not None and mine.get("fieldsV1") == applied_fields
+    entry = _entry(
+        kind, manager, "Apply", subresource, mine.get("time", now) if mine and unchanged else now, applied_fields
+    )
     out["metadata"] = {
         **out.get("metadata", {}),
-        "managedFields": _sorted([e for e in kept if e is not None] + [entry]),
+        "managedFields": _sorted([e for e in remaining if e is not None] + [entry]),
     }
     return out
 
@@ -161,54 +163,54 @@ def _compared(node: Node, old: Any, new: Any) -> tuple[Fields, Fields]:
 
 
 def _conflicts(
-    kind: Kind, live: Json, applied: Json, wanted: Fields, others: list[Json]
+    kind: Kind, live: Json, applied: Json, applied_fields: Fields, others: list[Json]
 ) -> tuple[list[tuple[Json, tuple[str, ...]]], list[str]]:
     """Fields that other managers own and for which the applied object has another value."""
     different: list[tuple[str, ...]] = []
-    _different(kind.node, live, applied, wanted, (), different)
+    _different(kind.node, live, applied, applied_fields, (), different)
     paths: Fields = {}
     for path in different:
         _add_path(paths, path)
     order = {path: i for i, path in enumerate(different)}
-    found: list[tuple[Json, tuple[str, ...]]] = []
+    conflicts: list[tuple[Json, tuple[str, ...]]] = []
     owners: list[str] = []
     for entry in others if different else ():
         theirs: list[tuple[str, ...]] = []
         _shared(paths, entry.get("fieldsV1", {}), (), theirs)
-        found += [(entry, path) for path in sorted(theirs, key=order.__getitem__)]
+        conflicts += [(entry, path) for path in sorted(theirs, key=order.__getitem__)]
         owners += [_described(entry)] * len(theirs)
-    return found, owners
+    return conflicts, owners
 
 
 def _different(
-    node: Node, live: Any, applied: Any, wanted: Fields, path: tuple[str, ...], found: list[tuple[str, ...]]
+    node: Node, live: Any, applied: Any, applied_fields: Fields, path: tuple[str, ...], paths: list[tuple[str, ...]]
 ) -> None:
     have = parts(node, live)
     for key, (below, value) in parts(node, applied).items():
-        if key not in wanted or key not in have:
+        if key not in applied_fields or key not in have:
             continue
         was = have[key][1]
         if was == value:
             continue
-        if granular(below, value) and granular(below, was) and wanted[key]:
-            _different(below, was, value, wanted[key], (*path, key), found)
+        if granular(below, value) and granular(below, was) and applied_fields[key]:
+            _different(below, was, value, applied_fields[key], (*path, key), paths)
         elif not (granular(below, value) and granular(below, was)):
-            found.append((*path, key))
+            paths.append((*path, key))
 
 
-def _shared(paths: Fields, fields: Fields, path: tuple[str, ...], found: list[tuple[str, ...]]) -> None:
+def _shared(paths: Fields, fields: Fields, path: tuple[str, ...], leaves: list[tuple[str, ...]]) -> None:
     """Adds the leaves of `paths` that are in `fields`. The smaller set determines the running time."""
     if not paths:
-        found.append(path)
+        leaves.append(path)
         return
     for key in paths if len(paths) <= len(fields) else fields:
         if key in paths and key in fields:
-            _shared(paths[key], fields[key], (*path, key), found)
+            _shared(paths[key], fields[key], (*path, key), leaves)
 
 
-def _given_up(node: Node, out: Json, before: Fields, wanted: Fields, others: list[Json]) -> Json:
+def _given_up(node: Node, out: Json, before: Fields, applied_fields: Fields, others: list[Json]) -> Json:
     """The object without fields of the previous apply that are neither applied now nor owned by another manager."""
-    dropped = difference(before, wanted)
+    dropped = difference(before, applied_fields)
     if dropped and others:
         dropped = difference(dropped, union_of(_with_parents(entry.get("fieldsV1", {})) for entry in others))
     return removed(node, out, dropped) if dropped else out
@@ -227,14 +229,14 @@ def _add_path(fields: Fields, path: tuple[str, ...]) -> None:
 
 def _entries(obj: Json) -> list[Json]:
     """The readable entries. Clients may send invalid ones; others were stored before validation existed."""
-    found: Any = (obj.get("metadata") or {}).get("managedFields") or []
-    return [entry for entry in found if _readable(entry)]
+    entries: Any = (obj.get("metadata") or {}).get("managedFields") or []
+    return [entry for entry in entries if _readable(entry)]
 
 
 def _has_entries(obj: Json) -> bool:
     """Whether the object has managedFields. As in kube-apiserver, one unreadable entry invalidates all."""
-    found: Any = (obj.get("metadata") or {}).get("managedFields")
-    return isinstance(found, list) and all(_readable(entry) for entry in found)
+    entries: Any = (obj.get("metadata") or {}).get("managedFields")
+    return isinstance(entries, list) and all(_readable(entry) for entry in entries)
 
 
 def _readable(entry: Any) -> bool:

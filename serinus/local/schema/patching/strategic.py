@@ -83,15 +83,15 @@ def _merged_by_key(item: Node, old: list[Any], entries: list[Json], key: str) ->
     for entry in entries:
         if key not in entry:
             raise PatchError(f"map: {_cut(entry)} does not contain declared merge key: {key}")
-        wanted = identity(entry[key])
-        at = places.get(wanted, ())
+        identifier = identity(entry[key])
+        at = places.get(identifier, ())
         if entry.get(_PATCH) == "delete":
-            for i in places.pop(wanted, ()):
+            for i in places.pop(identifier, ()):
                 out[i] = _GONE
         elif at:
             out[at[0]] = merged(item, out[at[0]], entry)
         else:
-            places[wanted] = [len(out)]
+            places[identifier] = [len(out)]
             out.append(merged(item, {}, {k: v for k, v in entry.items() if k != _PATCH}))
     return [have for have in out if have is not _GONE]
 
@@ -124,8 +124,8 @@ def _ordered(items: list[Any], order: list[Any], key: str) -> list[Any]:
         return identity(item.get(key) if key and isinstance(item, dict) else item)
 
     rank: dict[Hashable, int] = {}
-    for i, wanted in enumerate(order):
-        rank.setdefault(key_of(wanted), i)
+    for i, ordered in enumerate(order):
+        rank.setdefault(key_of(ordered), i)
     run: list[Any] = []
     leading, named = run, list[tuple[int, list[Any]]]()
     for item in items:

@@ -46,21 +46,23 @@ def document_v2(schemas: Schemas) -> Json:
 
 
 def _parts(kinds: list[Kind], prefix: str) -> Json:
-    found: Json = {}
+    schemas: Json = {}
     paths: Json = {}
     for kind in kinds:
         name = definition_name(kind)
-        reached = _custom(kind, name, found, prefix) if kind.custom else [name]
+        reached = _custom(kind, name, schemas, prefix) if kind.custom else [name]
         for extra in ("DeleteOptions", "Status"):
             reached.append(published.META + extra)
         if not kind.custom and name + "List" in published.definitions():
             reached.append(name + "List")
         if kind.scale:
             reached.append("io.k8s.api.autoscaling.v1.Scale")
-        _reach(reached, found, prefix)
+        _reach(reached, schemas, prefix)
         paths |= paths_of(kind.resource, {"$ref": prefix + name}, custom=kind.custom, v2=prefix == _V2)
     return (
-        {"paths": paths, "components": {"schemas": found}} if prefix == _V3 else {"paths": paths, "definitions": found}
+        {"paths": paths, "components": {"schemas": schemas}}
+        if prefix == _V3
+        else {"paths": paths, "definitions": schemas}
     )
 
 
@@ -72,12 +74,12 @@ def definition_name(kind: Kind) -> str:
     return ".".join([*reversed(r.group.split(".")), r.version, r.kind])
 
 
-def _reach(todo: list[str], found: Json, prefix: str) -> None:
+def _reach(todo: list[str], schemas: Json, prefix: str) -> None:
     """Adds the named definitions and all that they reference."""
     while todo:
         name = todo.pop()
-        if name not in found:
-            found[name] = _written(published.definitions()[name], prefix, todo)
+        if name not in schemas:
+            schemas[name] = _written(published.definitions()[name], prefix, todo)
 
 
 def _written(schema: Json, prefix: str, reached: list[str]) -> Json:
@@ -111,7 +113,7 @@ def _either(schema: Json, *, v3: bool) -> Json:
     return {"type": "string"} | ({"format": "int-or-string"} if whole else {})
 
 
-def _custom(kind: Kind, name: str, found: Json, prefix: str) -> list[str]:
+def _custom(kind: Kind, name: str, schemas: Json, prefix: str) -> list[str]:
     """Adds a custom kind and its list, with the published definitions that they need."""
     r = kind.resource
     reached: list[str] = []
@@ -124,7 +126,7 @@ def _custom(kind: Kind, name: str, found: Json, prefix: str) -> list[str]:
         prefix,
         reached,
     )
-    found[name] = {
+    schemas[name] = {
         "type": "object",
         **schema,
         "properties": properties,
@@ -133,7 +135,7 @@ def _custom(kind: Kind, name: str, found: Json, prefix: str) -> list[str]:
     items: Json = {"type": "array", "items": {"$ref": prefix + name}}
     listed = {**{k: v for k, v in properties.items() if k in _TYPE_FIELDS}, "items": items}
     listed["metadata"] = _written({"$ref": published.PREFIX + published.META + "ListMeta"}, prefix, reached)
-    found[name + "List"] = {
+    schemas[name + "List"] = {
         "type": "object", "description": f"{r.kind}List is a list of {r.kind}", "required": ["items"], "properties": listed,
         "x-kubernetes-group-version-kind": [_gvk(r, f"{r.kind}List")],
     }  # fmt: skip

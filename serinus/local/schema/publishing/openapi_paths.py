@@ -62,9 +62,11 @@ def paths_of(resource: Resource, reference: Json, *, custom: bool, v2: bool) -> 
     def operations(
         path: str, rows: tuple[tuple[str, str, tuple[str, ...]], ...], kind: tuple[str, str, str], schema: Json | None
     ) -> Json:
-        made = {m: _operation(resource, path, m, a, names, kind, schema, custom=custom, v2=v2) for m, a, names in rows}
+        methods = {
+            m: _operation(resource, path, m, a, names, kind, schema, custom=custom, v2=v2) for m, a, names in rows
+        }
         shared = [_in_path(name, v2=v2) for name in ("name", "namespace") if f"{{{name}}}" in path]
-        return made | ({"parameters": shared} if shared else {})
+        return methods | ({"parameters": shared} if shared else {})
 
     rows = (("get", "list", _LIST), ("post", "post", _WRITE), ("delete", "deletecollection", (*_LIST, *_DELETE)))
     out = {collection: operations(collection, rows, gvk, reference)}
