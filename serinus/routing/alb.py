@@ -2,65 +2,47 @@
 
 The user's Ingress has a path to the root Service with the port `use-annotation`. Its annotation `actions.ROOT-SERVICE`
 lists the Services and their weights. A header route has a separate path, action and condition. Several Rollouts may
-share an Ingress: one annotation lists the keys of each. `alb_verification.py` checks whether AWS has the weight in
-force.
+share an Ingress: one annotation lists the keys of each (`alb_annotations.py`). `alb_verification.py` checks whether AWS
+has the weight in force.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
-from serinus.api.messages.cutting import shortened
 from serinus.api.network import Ingress
-from serinus.api.pods import go_json
 from serinus.api.resources import INGRESSES
 from serinus.api.rollout import CanaryStrategy, Rollout, SetHeaderRoute
 from serinus.api.validation.findings import Finding, invalid
 from serinus.api.validation.routing_rules import Capabilities
 from serinus.api.values.label_rules import label_key
+from serinus.routing.alb_annotations import (
+    OWNERS,
+    PATH,
+    AlbRouting,
+    Groups,
+    action_of,
+    as_text,
+    conditions_of,
+    headers_of_others,
+    keys_of,
+    owners_in,
+    stale_annotations,
+    taken_by_another,
+    unreadable_owners,
+)
 from serinus.routing.alb_verification import ASK_AGAIN, unregistered, unverified
 from serinus.routing.ingress_rules import either, leads_to, patched, paths_of, service_of
 from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic, Write
 from serinus.routing.writes import weight_reason
 
 Json = dict[str, Any]
-Groups = list[tuple[str, int]]
-"""(Service, weight) in the order of the action."""
-
-OWNERS = "rollouts.argoproj.io/managed-alb-annotations"
-"""Rollout -> the annotations that it owns, as JSON."""
 OLD_OWNERS = "rollouts.argoproj.io/managed-alb-actions"
 """The name of OWNERS in old versions of Argo Rollouts."""
 REASON = "PatchingALBIngress"
 USE_ANNOTATION = "use-annotation"
 LONGEST = 604_800
-
-
-class Stickiness(msgspec.Struct, rename="camel", omit_defaults=True):
-    enabled: bool = False
-    duration_seconds: int = 0
-
-
-class AlbRouting(msgspec.Struct, rename="camel", omit_defaults=True):
-    ingress: str = ""
-    ingresses: list[str] = []
-    service_port: int = 0
-    root_service: str = ""
-    """The Service that the Ingress names; the stable Service if unset."""
-    annotation_prefix: str = ""
-    stickiness_config: Stickiness | None = None
-
-    @property
-    def prefix(self) -> str:
-        """Prefix of the annotations that this load balancer controller reads."""
-        return self.annotation_prefix or "alb.ingress.kubernetes.io"
-
-    def names(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(self.ingresses)) if self.ingresses else (self.ingress,)
 
 
 class Alb(Router[AlbRouting]):
@@ -106,10 +88,10 @@ class Alb(Router[AlbRouting]):
                 return RouteResult(error=f'ingress.networking.k8s.io "{name}" not found')
             if not leads_to(ingress, root):
                 return RouteResult(error=f"ingress does not have service `{root}` in rules: Ingress {name}")
-            owners = _owners(ingress)
+            owners = owners_in(ingress)
             if owners is None:
-                return RouteResult(error=_unreadable(ingress))
-            if taken := _taken(ingress, owners, config, traffic):
+                return RouteResult(error=unreadable_owners(ingress))
+            if taken := taken_by_another(ingress, owners, config, traffic):
                 return RouteResult(error=taken)
             writes += _led(ingress, owners, config, traffic)
         if writes and (why := unregistered(config.names(), traffic, objects)):
@@ -125,7 +107,6 @@ class Alb(Router[AlbRouting]):
         return RouteResult(tuple(write for ingress in found for write in _given_back(ingress, config, traffic)))
 
 
-PATH = "spec.strategy.canary.trafficRouting.alb"
 ROUTER = Alb()
 
 
@@ -137,56 +118,6 @@ def _named(config: AlbRouting) -> Iterator[tuple[str, str]]:
         yield f"{PATH}.ingresses", name
 
 
-def _owners(ingress: Ingress) -> Json | None:
-    """Rollout -> its keys; None if the annotation cannot be parsed."""
-    try:
-        owners = json.loads(ingress.metadata.annotations.get(OWNERS) or "{}")
-    except (ValueError, RecursionError):
-        return None
-    return owners if isinstance(owners, dict) else None
-
-
-def _keys(owners: Json, rollout: str) -> list[str]:
-    """The annotations that the Rollout owns."""
-    keys = owners.get(rollout)
-    return [key for key in keys if isinstance(key, str)] if isinstance(keys, list) else []
-
-
-def _unreadable(ingress: Ingress) -> str:
-    found = shortened(ingress.metadata.annotations[OWNERS], 200)
-    return (
-        f"annotation {OWNERS} of Ingress {ingress.metadata.name} must be a JSON object of lists, is {found}: remove it"
-    )
-
-
-def _taken(ingress: Ingress, owners: Json, config: AlbRouting, traffic: Traffic) -> str:
-    """The error for an action that another Rollout writes; "" without one.
-
-    An action that leads to Services of this Rollout alone is no other's, whatever a Rollout that is gone left in OWNERS.
-    """
-    ours = {traffic.canary_service, traffic.stable_service, *(each.service_name for each in traffic.additional)}
-    root = config.root_service or traffic.stable_service
-    for name in (root, *(route.name for route in traffic.routes)):
-        key = f"{config.prefix}/actions.{name}"
-        owner = next((other for other in owners if other != traffic.rollout and key in _keys(owners, other)), None)
-        if owner is not None and not _services_in(ingress.metadata.annotations.get(key)) <= ours:
-            field = "rootService" if name == root else "managedRoutes"
-            return (
-                f"annotation {key} of Ingress {ingress.metadata.name} is managed by Rollout {owner} (annotation {OWNERS}): "
-                f"set {PATH.removesuffix('.alb') if name != root else PATH}.{field} to another name, or remove the entry of {owner}"
-            )
-    return ""
-
-
-def _services_in(action: str | None) -> set[Any]:
-    """The Services that an action forwards to. None in the set stands for content of any other form."""
-    try:
-        groups = json.loads(action or "{}").get("ForwardConfig", {}).get("TargetGroups", [])
-        return {group.get("ServiceName") for group in groups}
-    except (ValueError, AttributeError, TypeError, RecursionError):
-        return {None}
-
-
 def _led(ingress: Ingress, owners: Json, config: AlbRouting, traffic: Traffic) -> list[Write]:
     """The missing changes of one Ingress."""
     root, prefix = config.root_service or traffic.stable_service, config.prefix
@@ -194,24 +125,24 @@ def _led(ingress: Ingress, owners: Json, config: AlbRouting, traffic: Traffic) -
     weights: Groups = [(traffic.canary_service, traffic.weight)]
     weights += [(each.service_name, each.weight) for each in traffic.additional]
     weights.append((traffic.stable_service, traffic.stable_weight))
-    wanted: dict[str, str | None] = {f"{prefix}/actions.{root}": _action(config, weights)}
+    wanted: dict[str, str | None] = {f"{prefix}/actions.{root}": action_of(config, weights)}
     for name, route in routes.items():
-        wanted[f"{prefix}/actions.{name}"] = _action(config, [(traffic.canary_service, 100)])
-        wanted[f"{prefix}/conditions.{name}"] = _conditions(route)
-    mine = _keys(owners, traffic.rollout)
-    rest, gone = _stale(ingress, owners, wanted, config, traffic)
+        wanted[f"{prefix}/actions.{name}"] = action_of(config, [(traffic.canary_service, 100)])
+        wanted[f"{prefix}/conditions.{name}"] = conditions_of(route)
+    mine = keys_of(owners, traffic.rollout)
+    rest, gone = stale_annotations(ingress, owners, wanted, config, traffic)
     gone -= {root, *routes}
     keys = [key for key in mine if key in wanted] + [key for key in wanted if key not in mine]
     wanted |= rest
-    wanted[OWNERS] = _written({**owners, traffic.rollout: keys}, ordered=True)
-    rules = _rules(ingress, routes, gone, (*traffic.managed, *routes), _headers_of_others(owners, traffic.rollout))
+    wanted[OWNERS] = as_text({**owners, traffic.rollout: keys}, ordered=True)
+    rules = _rules(ingress, routes, gone, (*traffic.managed, *routes), headers_of_others(owners, traffic.rollout))
     return patched(
         ingress, wanted, rules, REASON, *_telling(ingress, wanted, f"{prefix}/actions.{root}", list(routes), traffic)
     )
 
 
 def _given_back(ingress: Ingress, config: AlbRouting, traffic: Traffic) -> list[Write]:
-    owners = _owners(ingress)
+    owners = owners_in(ingress)
     root = f"{config.prefix}/actions.{config.root_service or traffic.stable_service}"
     if owners is None:  # the owners are unknown: use the names in this Rollout
         mine = [root] if root in ingress.metadata.annotations else []
@@ -219,74 +150,15 @@ def _given_back(ingress: Ingress, config: AlbRouting, traffic: Traffic) -> list[
         left: dict[str, str | None] = {}
     else:
         others = {rollout: keys for rollout, keys in owners.items() if rollout != traffic.rollout}
-        left = {OWNERS: _written(others, ordered=True) if others else None}
+        left = {OWNERS: as_text(others, ordered=True) if others else None}
         if traffic.rollout not in owners:
             return []
-    wanted, gone = _stale(ingress, owners, {}, config, traffic)
+    wanted, gone = stale_annotations(ingress, owners, {}, config, traffic)
     wanted |= left | {OLD_OWNERS: None}
     rules = _rules(ingress, {}, gone, (), frozenset())
     name = ingress.metadata.name
     because = f"{traffic.rollout} leads the Ingress no more: all traffic goes to {traffic.stable_service}"
     return patched(ingress, wanted, rules, REASON, because, f"Updating Ingress `{name}` to desiredWeight '0'")
-
-
-def _stale(
-    ingress: Ingress, owners: Json, wanted: dict[str, str | None], config: AlbRouting, traffic: Traffic
-) -> tuple[dict[str, str | None], set[str]]:
-    """(annotations, header routes to remove) for keys of the Rollout that are no longer wanted.
-
-    A key with a condition belongs to a header route and is removed. Any other key belongs to a root Service, and paths
-    may still use it. The load balancer controller refuses an Ingress with such a path and no action, so its action
-    sends all requests to the stable Service.
-    """
-    mine = set(_keys(owners, traffic.rollout))
-    foreign = {key for rollout in owners if rollout != traffic.rollout for key in _keys(owners, rollout)}
-    managed = {f"{config.prefix}/{part}.{name}" for name in traffic.managed for part in ("actions", "conditions")}
-    changes: dict[str, str | None] = {}
-    gone: set[str] = set()
-    for key in sorted((mine | (managed - foreign)) - set(wanted)):
-        prefix, condition, name = key.partition("/conditions.")
-        if not condition:
-            prefix, _, name = key.partition("/actions.")
-        if condition or f"{prefix}/conditions.{name}" in mine or key in managed:
-            changes[key] = None
-            gone.add(name)
-        elif key in ingress.metadata.annotations:
-            changes[key] = _action(config, [(traffic.stable_service, 100)])
-    return changes, gone
-
-
-def _headers_of_others(owners: Json, rollout: str) -> frozenset[str]:
-    """Names of the header routes of other Rollouts."""
-    keys = [key for other in owners if other != rollout for key in _keys(owners, other)]
-    return frozenset(name for key in keys if (name := key.partition("/conditions.")[2]))
-
-
-def _action(config: AlbRouting, groups: Groups) -> str:
-    """The value of an action, byte for byte as Argo Rollouts writes it."""
-    port = str(config.service_port)
-    forward: Json = {
-        "TargetGroups": [{"ServiceName": name, "ServicePort": port, "Weight": weight} for name, weight in groups]
-    }
-    sticky = config.stickiness_config
-    if sticky is not None and sticky.enabled:
-        forward["TargetGroupStickinessConfig"] = {"Enabled": True, "DurationSeconds": sticky.duration_seconds}
-    return _written({"Type": "forward", "ForwardConfig": forward})
-
-
-def _conditions(route: SetHeaderRoute) -> str:
-    """Requires each header to have one of its values."""
-    values: dict[str, list[str]] = {}
-    for match in route.match:
-        exact = match.header_value.exact if match.header_value else ""
-        values.setdefault(match.header_name, []).append(exact)
-    configs = [{"httpHeaderName": name, "values": several} for name, several in values.items()]
-    return _written([{"field": "http-header", "httpHeaderConfig": config} for config in configs])
-
-
-def _written(value: Any, *, ordered: bool = False) -> str:
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=ordered)
-    return text.translate(go_json.UNSAFE)
 
 
 def _rules(
