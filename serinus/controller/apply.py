@@ -1,5 +1,7 @@
 """Executes a Plan: the actions in order, then the status, then the Events. The first failure ends the pass.
 
+Actions that name each other in `beside` are sent at once.
+
 A write that the API server refuses for good, or that another writer undoes each time, also ends the pass. It becomes a
 held write: the next plan omits it and proceeds with the rest.
 
@@ -10,6 +12,7 @@ object that already exists, or is already gone, counts as done.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -26,6 +29,7 @@ from serinus.controller.expectations import Writes
 from serinus.controller.field_managers import sentence
 from serinus.controller.held_writes import HeldBack, HeldWrites
 from serinus.controller.messages import Messages, Subject, as_written
+from serinus.engine.core.action_groups import groups
 from serinus.engine.core.builder import patched, settled
 from serinus.engine.core.event_order import ordered
 from serinus.engine.core.held_writes import find_held
@@ -62,8 +66,8 @@ class Applier:
         must not be tried now. The remaining actions are not executed."""
         done, written = Pass(self, about), False
         try:
-            for index, action in enumerate(plan.actions):
-                await done.act(action, index)
+            for group in groups(plan.actions):
+                await (done.act_at_once(group) if len(group) > 1 else done.act(group[0][1], group[0][0]))
             if plan.status is not None:
                 write = done.status_action(plan.status, plan.status_because)
                 if self.messages is not None and not done.is_held(write):
@@ -174,6 +178,14 @@ class Pass:
             self.acted.append(index)
         what = "write status" if _is_status(action) else f"{action.verb} {action.kind} {action.name}"
         self.applier.note(self.about, what, action.because)
+
+    async def act_at_once(self, group: list[tuple[int, Action]]) -> None:
+        """All actions of a group; then the first failure is raised, if there is one."""
+        ends = await asyncio.gather(*(self.act(action, index) for index, action in group), return_exceptions=True)
+        self.acted.sort()
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
 
     async def annotate(self, annotations: Json, uid: str) -> ObjectMeta:
         """Writes annotations of the object itself, onto the version that the plan is based on. Returns its metadata."""

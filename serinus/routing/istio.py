@@ -12,6 +12,8 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
+from msgspec import structs
+
 from serinus.api.names import MANAGED_BY
 from serinus.api.rollout import CanaryStrategy, Rollout
 from serinus.api.served_kind import located
@@ -103,7 +105,8 @@ class Istio(Router[IstioRouting]):
             )
         if still:
             return RouteResult(pending=still)
-        writes = (*moved, *weighed(config, traffic, objects))
+        weights = tuple(weighed(config, traffic, objects))
+        writes = (*moved, *_at_once(moved, weights))
         verified, why = confirmed(_reports(config, objects), writes)
         return RouteResult(
             writes,
@@ -163,6 +166,16 @@ class Istio(Router[IstioRouting]):
                 text = f"DestinationRule {rule.name}: spec.subsets has no subset {lost}: add it, with the labels of the pods"
                 return RouteResult(error=text)
         return None
+
+
+def _at_once(moved: tuple[Write, ...], weights: tuple[Write, ...]) -> tuple[Write, ...]:
+    """The weights, of which the first is sent together with the move of the subsets, if there is one.
+
+    The canary subset then comes from the stable version: requests reach pods that serve whichever write comes first.
+    """
+    if not moved or not weights:
+        return weights
+    return (structs.replace(weights[0], beside=f"{moved[-1].kind}/{moved[-1].name}"), *weights[1:])
 
 
 ROUTER = Istio()

@@ -161,6 +161,8 @@ class Write(msgspec.Struct, frozen=True):
     message: str = ""
     uid: str = ""
     resource_version: str = ""
+    beside: str = ""
+    """`KIND/NAME` of the write before it if both may be sent at once: each is safe without the other."""
 
 
 class Notice(NamedTuple):

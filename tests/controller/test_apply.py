@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -14,6 +15,7 @@ from serinus.api.step_plugin import Answer, Question
 from serinus.controller.apply import Applier
 from serinus.controller.expectations import Writes
 from serinus.controller.held_writes import HeldBack
+from serinus.engine.core.action_groups import groups
 from serinus.engine.core.plan import Action, Event, Plan, PluginCall
 from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock
@@ -77,6 +79,50 @@ async def test_actions_come_in_order_then_the_status_then_the_events(hands: Hand
     assert writes == 3
     made = hands.store.get("replicasets", "one")
     assert (made["kind"], made["apiVersion"], made["spec"]) == ("ReplicaSet", "apps/v1", {"replicas": 2})
+
+
+def pair() -> tuple[Action, Action]:
+    first = action("create", "ReplicaSet", "one", {"spec": {"replicas": 0}})
+    return first, action("create", "ReplicaSet", "two", {"spec": {"replicas": 0}}, beside="ReplicaSet/one")
+
+
+async def test_actions_that_name_each_other_are_sent_at_once(hands: Hands) -> None:
+    both = asyncio.Barrier(2)
+
+    async def answer(request: Request) -> Response:
+        if request.method == "POST":
+            async with asyncio.timeout(5):
+                await both.wait()  # the first gets its answer when the second has come
+        return await hands(request)
+
+    hands.applier.client = Client(answer)
+    last = action("patch", "ReplicaSet", "one", {"spec": {"replicas": 2}})
+    assert await hands.apply(*pair(), last, status={"phase": "X"}, status_because="so") == 4
+    assert hands.store.names("replicasets") == ["one", "two"]
+    assert hands.told == ["create one", "create two", "patch one"]
+    assert [name for _, name, _ in hands.sent[2:]] == ["replicasets/one", "web/status"]
+
+
+@pytest.mark.parametrize("failing", ["one", "two"])
+async def test_a_failure_of_one_of_two_ends_the_pass_after_both(hands: Hands, failing: str) -> None:
+    async def answer(request: Request) -> Response:
+        if request.method == "POST" and json.loads(request.body)["metadata"]["name"] == failing:
+            return Response(409, b'{"reason": "Conflict"}')
+        return await hands(request)
+
+    hands.applier.client = Client(answer)
+    with pytest.raises(Conflict):
+        await hands.apply(*pair(), status={"phase": "X"})
+    (other,) = {"one", "two"} - {failing}
+    assert hands.store.names("replicasets") == [other]
+    assert hands.told == [f"create {other}"]
+    assert "status" not in hands.store.get("rollouts", "web")
+
+
+def test_an_action_whose_partner_is_left_out_is_alone() -> None:
+    first, second = pair()
+    other = action("patch", "Service", "one")
+    assert [len(group) for group in groups([other, second, first, second, other])] == [1, 1, 2, 1]
 
 
 async def test_the_first_failure_ends_the_pass(hands: Hands) -> None:

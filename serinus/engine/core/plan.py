@@ -102,6 +102,8 @@ class Action(msgspec.Struct, frozen=True, omit_defaults=True):
     uid: str = ""
     resource_version: str = ""
     events: tuple[Event, ...] = ()
+    beside: str = ""
+    """`KIND/NAME` of the action before it if both may be sent at once: each is safe without the other."""
 
 
 class PluginCall(msgspec.Struct, frozen=True, omit_defaults=True):

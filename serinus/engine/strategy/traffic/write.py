@@ -173,6 +173,7 @@ def action_of(write: Write) -> Action:
         uid=write.uid,
         resource_version=write.resource_version,
         events=(Event(write.reason, write.message),) if write.reason else (),
+        beside=write.beside,
     )
 
 
