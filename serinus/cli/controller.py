@@ -104,11 +104,11 @@ def _job_cluster() -> Connection | None:
 
     from serinus.kube.configuration.config import ConfigError, Flags, in_cluster, load
 
-    said = os.environ.get(JOB_KUBECONFIG, "")
-    if not said:
+    source = os.environ.get(JOB_KUBECONFIG, "")
+    if not source:
         return None
     try:
-        return in_cluster() if said == "in-cluster" else load(Flags(kubeconfig=said))
+        return in_cluster() if source == "in-cluster" else load(Flags(kubeconfig=source))
     except ConfigError as error:
         raise ConfigError(f"${JOB_KUBECONFIG}: {error}") from None
 

@@ -33,8 +33,8 @@ def run(call: Call) -> int:
             raise call.usage_problem("--prometheus is asked with --analysis only: add --analysis")
         require("demo")
         program = _prometheus(prometheus) if analysis else None
-        wanted = Wanted(call.truth("once"), analysis, program, call.real("rate"))
-        return 0 if _demo(instance, wanted, call.value("port")) else 1
+        options = DemoOptions(call.truth("once"), analysis, program, call.real("rate"))
+        return 0 if _demo(instance, options, call.value("port")) else 1
     except CannotRun as error:
         sys.stderr.write(f"serinus demo: {error}\n")
         return 1
@@ -54,7 +54,7 @@ def run(call: Call) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DemoOptions:
     """`program`: the Prometheus to query, None for none. `rate`: in requests a second."""
 
     once: bool
@@ -76,7 +76,7 @@ def _interrupt(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _demo(instance: Instance, wanted: Wanted, port: int | None) -> bool:
+def _demo(instance: Instance, options: DemoOptions, port: int | None) -> bool:
     from serinus.local import daemon
     from serinus.local.traefik.gateway import free_port
 
@@ -101,28 +101,28 @@ def _demo(instance: Instance, wanted: Wanted, port: int | None) -> bool:
             str(os.getpid()),
         ],
     )
-    return asyncio.run(_walk(instance, state["gateway"], wanted))
+    return asyncio.run(_walk(instance, state["gateway"], options))
 
 
-async def _walk(instance: Instance, gateway: str, wanted: Wanted) -> bool:
+async def _walk(instance: Instance, gateway: str, options: DemoOptions) -> bool:
     from serinus.cli.demos.demo_screen import screen
     from serinus.cli.demos.demo_stage import DemoSettings
     from serinus.kube.client import Client
     from serinus.kube.configuration.config import Flags, load
     from serinus.kube.http.https import HttpsHandler
 
-    attended = not wanted.once and sys.stdin.isatty() and sys.stdout.isatty()
-    settings = DemoSettings(instance.kubeconfig, gateway, wanted.rate, gate_seconds=20.0 if attended else 0.0)
+    attended = not options.once and sys.stdin.isatty() and sys.stdout.isatty()
+    settings = DemoSettings(instance.kubeconfig, gateway, options.rate, gate_seconds=20.0 if attended else 0.0)
     handler = HttpsHandler(load(Flags(kubeconfig=str(instance.kubeconfig))))
     client = Client(handler)
     try:
-        if wanted.analysis:
+        if options.analysis:
             from serinus.cli.demos.demo_analysis import watched
 
-            return await watched(settings, client, lambda: screen(once=wanted.once), wanted.program)
+            return await watched(settings, client, lambda: screen(once=options.once), options.program)
         from serinus.cli.demos.demo_walk import Walk
 
-        shown = screen(once=wanted.once)
+        shown = screen(once=options.once)
         try:
             with _keys(attended) as key:
                 return await Walk(settings, client, shown, key).run()

@@ -30,11 +30,11 @@ FIRST = ("up", "down", "status", "reset", "demo")
 
 def own_program() -> Program:
     """The commands of `serinus` alone, those of FIRST in front. `verdict_plan.py` is a command below that of `verdict.py`."""
-    found = {name: short for name, short, _ in commands(os.path.dirname(__file__))}
+    descriptions = {name: short for name, short, _ in commands(os.path.dirname(__file__))}
     rows: list[Row] = []
-    for name, short in found.items():
+    for name, short in descriptions.items():
         above, _, last = name.partition("_")
-        path = (above, last) if above in found and last else (name.replace("_", "-"),)
+        path = (above, last) if above in descriptions and last else (name.replace("_", "-"),)
         rows.append(Row(path, f"serinus.cli.{name}", short))
     first = {name: place for place, name in enumerate(FIRST)}
     rows.sort(key=lambda row: (first.get(row.path[0], len(first)), row.path))
@@ -77,8 +77,8 @@ def serinus(argv: Sequence[str]) -> int:
     own = own_program()
     if own.row((argv[0],)) is not None:
         return _run(own, argv, invalid=2)
-    found, rest = find(Program("serinus", "serinus", "", (Row(("rollouts",), "", ""),), table.CONNECTION), argv)
-    if found.path:
+    target, rest = find(Program("serinus", "serinus", "", (Row(("rollouts",), "", ""),), table.CONNECTION), argv)
+    if target.path:
         return _run(table.program("serinus rollouts", "serinus rollouts"), rest)
     program = table.program("serinus", "serinus")
     if not argv[0].startswith("-") and not any(row.path[0] == argv[0] for row in program.rows):
@@ -91,8 +91,8 @@ def serinus(argv: Sequence[str]) -> int:
 def _names_a_rollout(argv: Sequence[str]) -> bool:
     """Whether `serinus status …` names a Rollout. The instance's own `status` takes no name."""
     try:
-        found, rest = find(table.program(), argv)
-        return bool(parse(found.flags, rest)[0])
+        target, rest = find(table.program(), argv)
+        return bool(parse(target.flags, rest)[0])
     except UsageProblem:
         return False
 
@@ -111,9 +111,9 @@ def _run(program: Program, argv: Sequence[str], *, invalid: int = 1) -> int:
         if call.truth("help"):
             from serinus.cli.framework.help import help_text
 
-            sys.stdout.write(help_text(call.found))
+            sys.stdout.write(help_text(call.target))
             return 0
-        command = call.found.command
+        command = call.target.command
         assert command is not None
         for flag in command.flags:
             if flag.deprecated and flag.name in call.given:

@@ -37,28 +37,28 @@ def documents(filename: str) -> list[Json]:
 
 def manifests(filename: str) -> list[Manifest]:
     """The same with each List replaced by its items, as kubectl sends them."""
-    found: list[Manifest] = []
+    result: list[Manifest] = []
     for manifest in read(filename, text_of(filename)):
         items = manifest.obj.get("items")
         if manifest.obj["kind"].endswith("List") and "items" in manifest.obj:
             for i, item in enumerate(items if isinstance(items, list) else []):
                 _check_object(f"{filename}, items[{i}]", item)
-                found.append(Manifest(item, manifest.chunk, f"items[{i}]"))
+                result.append(Manifest(item, manifest.chunk, f"items[{i}]"))
         else:
-            found.append(manifest)
-    return found
+            result.append(manifest)
+    return result
 
 
 def read(filename: str, text: str) -> list[Manifest]:
     """The objects of the text of this file."""
     try:
-        found = [Manifest(document.value, document.chunk) for document in yaml_documents(text, strict=True)]
+        documents = [Manifest(document.value, document.chunk) for document in yaml_documents(text, strict=True)]
     except YamlError as error:
         document = f"document {error.document}, " if error.document > 1 else ""
         raise Problem(f"{filename} cannot be read: {document}{error}") from None
-    for place, manifest in enumerate(found, start=1):
-        _check_object(filename if len(found) == 1 else f"{filename}, document {place}", manifest.obj)
-    return found
+    for place, manifest in enumerate(documents, start=1):
+        _check_object(filename if len(documents) == 1 else f"{filename}, document {place}", manifest.obj)
+    return documents
 
 
 def _check_object(where: str, obj: Any) -> None:
@@ -115,8 +115,8 @@ def _finding(obj: Json, error: FieldError) -> Finding:
             value = value[name] if name else value[int(number)]
     except (KeyError, IndexError, TypeError):
         return Finding(error.path, error.message())  # a key with a dot in it
-    wanted = error.detail.rpartition(" must be of type ")[2].partition(":")[0]
-    return invalid(error.path, value, f"must be of type {wanted}")
+    expected = error.detail.rpartition(" must be of type ")[2].partition(":")[0]
+    return invalid(error.path, value, f"must be of type {expected}")
 
 
 def _without_nulls(value: Any) -> Any:

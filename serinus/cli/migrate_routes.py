@@ -24,18 +24,18 @@ def run(call: Call) -> int:
     gateway, check = call.text("gateway"), call.texts("check")
     if not gateway and not check:
         raise call.usage_problem("missing flag: migrate-routes needs --gateway")
-    found = migrated(_objects(call.texts("filename")), gateway or "gateway")
-    if not found.objects:
+    migration = migrated(_objects(call.texts("filename")), gateway or "gateway")
+    if not migration.objects:
         raise Problem("there is no Ingress to migrate", "Give the Rollouts together with the Ingresses that they name.")
     if check:
         before, after = check
-        _check([each for each in found.objects if each["kind"] == "HTTPRoute"], before, after)
+        _check([each for each in migration.objects if each["kind"] == "HTTPRoute"], before, after)
         return 0
     from serinus.api.yaml.writer import dump_all
 
-    for line in found.lost:
+    for line in migration.lost:
         sys.stderr.write(f"{visible(line)}\n")
-    sys.stdout.write(dump_all(list(found.objects)))
+    sys.stdout.write(dump_all(list(migration.objects)))
     return 0
 
 

@@ -25,15 +25,15 @@ def check(routes: Sequence[Json], before: str, after: str) -> tuple[int, tuple[s
     """(number of kinds of requests, a sentence for each kind with different responses of the two URLs). Problem."""
     sides = [_address(url) for url in (before, after)]
     kinds = probes(routes)
-    found: list[str] = []
+    differences: list[str] = []
     for probe in kinds:
         answers = [[_ask(side, probe) for _ in range(TIMES)] for side in sides]
         for url, side in zip((before, after), answers, strict=True):
             if all(each.error for each in side):
                 raise Problem(f"{url} does not answer {probe}: {side[0].error}")
-        if said := difference(probe, *answers):
-            found.append(said)
-    return len(kinds), tuple(found)
+        if sentence := difference(probe, *answers):
+            differences.append(sentence)
+    return len(kinds), tuple(differences)
 
 
 def _address(url: str) -> SplitResult:

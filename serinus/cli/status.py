@@ -24,23 +24,23 @@ def run(call: Call) -> int:
     except CannotRun as error:
         sys.stderr.write(f"serinus status: {error}\n")
         return 1
-    found = observe(instance)
+    state = observe(instance)
     if call.text("output") == "json":
-        print(visible_json(json.dumps(found, indent=2)))
+        print(visible_json(json.dumps(state, indent=2)))
         return 0
     option = f" --data {data}" if data else ""
-    if found["pid"] is None:
-        print(f"Serinus does not run in {found['data']}. Start it with: serinus up{option}")
-    elif not found["ready"]:
-        print(f"Serinus is starting or stopping in {found['data']} (process {found['pid']}).")
+    if state["pid"] is None:
+        print(f"Serinus does not run in {state['data']}. Start it with: serinus up{option}")
+    elif not state["ready"]:
+        print(f"Serinus is starting or stopping in {state['data']} (process {state['pid']}).")
     else:
         print(
-            f"Serinus is ready (process {found['pid']}).\n"
-            f"  Kubernetes API  {found['api']}\n  Gateway         {found['gateway']}\n"
-            f"  Dashboard       {found['dashboard'] or 'not started'}\n  Data and logs   {found['data']}\n"
-            f"  export KUBECONFIG={found['kubeconfig']}\nStop it with: serinus down{option}"
+            f"Serinus is ready (process {state['pid']}).\n"
+            f"  Kubernetes API  {state['api']}\n  Gateway         {state['gateway']}\n"
+            f"  Dashboard       {state['dashboard'] or 'not started'}\n  Data and logs   {state['data']}\n"
+            f"  export KUBECONFIG={state['kubeconfig']}\nStop it with: serinus down{option}"
         )
-    return 0 if found["ready"] else 3
+    return 0 if state["ready"] else 3
 
 
 def observe(instance: Instance) -> dict[str, Any]:

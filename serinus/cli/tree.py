@@ -152,13 +152,13 @@ def _job(job: JobInfo, now: float, paint: Paint) -> Node:
 
 def _table(root: Node, paint: Paint) -> list[str]:
     rows = [("NAME", "KIND", "STATUS", "AGE", "INFO"), *_rows(root, "", "", "")]
-    seen = paint.width
-    widths = [max(seen(row[column]) for row in rows) + 2 for column in range(4)]
-    return ["".join(_padded(row[c], widths[c], seen) for c in range(4)) + row[4] for row in rows]
+    width_of = paint.width
+    widths = [max(width_of(row[column]) for row in rows) + 2 for column in range(4)]
+    return ["".join(_padded(row[c], widths[c], width_of) for c in range(4)) + row[4] for row in rows]
 
 
-def _padded(cell: str, width: int, seen: Callable[[str], int]) -> str:
-    return cell + " " * (width - seen(cell))
+def _padded(cell: str, width: int, width_of: Callable[[str], int]) -> str:
+    return cell + " " * (width - width_of(cell))
 
 
 def _rows(node: Node, prefix: str, branch: str, below: str) -> list[tuple[str, ...]]:

@@ -54,8 +54,8 @@ def _flags(call: Call) -> str:
     """The given flags that name the API server, with a blank in front."""
     from shlex import quote
 
-    kept = ((name, call.text(name)) for name in _REPEATED)
-    return "".join(f" --{name} {quote(value)}" for name, value in kept if value)
+    repeated = ((name, call.text(name)) for name in _REPEATED)
+    return "".join(f" --{name} {quote(value)}" for name, value in repeated if value)
 
 
 async def _report(connection: Connection, home: str, scope: str, instance_id: str) -> Report:

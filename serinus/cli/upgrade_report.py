@@ -70,12 +70,12 @@ async def examined(client: Client, clock: Clock, home: str, scope: str, instance
             error.message or str(error), "Choose another API server with --context or --kubeconfig."
         ) from None
     holders = await _holders(client, clock.now(), home, scope, instance_id, unknown)
-    found: list[Takeover] = []
+    takeovers: list[Takeover] = []
     if "*" not in missing.get(ROLLOUTS.group_resource, ()):
-        found = await _takeovers(client, clock, scope, instance_id)
-    serving = any(one.serving or one.lost for one in found)
+        takeovers = await _takeovers(client, clock, scope, instance_id)
+    serving = any(one.serving or one.lost for one in takeovers)
     safe = not (serving or missing or unknown or any(holder.rival for holder in holders))
-    return Report(__version__, safe, tuple(found), missing, tuple(holders), tuple(unknown))
+    return Report(__version__, safe, tuple(takeovers), missing, tuple(holders), tuple(unknown))
 
 
 async def _holders(
@@ -111,8 +111,8 @@ async def _takeovers(client: Client, clock: Clock, scope: str, instance_id: str)
         except TimeoutError:
             waiting = [i.resource.group_resource for i in cache.informers() if not i.synced.is_set()]
             raise Problem(f"{', '.join(waiting)}: not listed within {PATIENCE:.0f} s") from None
-        seen = [snapshot(cache, key, clock.now()) for key in sorted(cache.rollouts.items)]
-        return [takeover(one) for one in seen if one is not None]
+        snapshots = [snapshot(cache, key, clock.now()) for key in sorted(cache.rollouts.items)]
+        return [takeover(one) for one in snapshots if one is not None]
     finally:
         running.cancel()
         await asyncio.wait([running])

@@ -48,16 +48,16 @@ def run(call: Call) -> int:
         raise Problem(
             f"{counted(len(looks), 'look is', 'looks are')} too few: a dispersion needs {LEAST_LOOKS}, and a false-abort rate many windows"
         )
-    found = Dispersion()
+    estimator = Dispersion()
     for look in looks:
-        found.add(look.stable_requests, look.stable_errors)
-    dispersion = round(found.estimate(), 3)
+        estimator.add(look.stable_requests, look.stable_errors)
+    dispersion = round(estimator.estimate(), 3)
     compared = any(look.canary_requests for look in looks)
     windows = [looks[at : at + window] for at in range(0, len(looks) - window + 1, window)]
     learnt = msgspec.structs.replace(settings, dispersion=max(settings.dispersion, dispersion))
     told = {
         "looks": len(looks),
-        "measuredDispersion": round(found.measured(), 3),
+        "measuredDispersion": round(estimator.measured(), 3),
         "dispersion": dispersion,
         "windows": len(windows),
         "falseAborts": _harmed(settings, windows) if compared else None,

@@ -44,9 +44,9 @@ def run(call: Call) -> int:
             f"--ratio {ratio:g} is not above --tolerated {settings.tolerated:g}: there is no harm to be found"
         )
     traffic = Traffic(requests, rate, _duration("--interval", call.text("interval")))
-    wanted = [_step(text) for text in call.texts("step") or ["10:5m"]]
+    steps = [_step(text) for text in call.texts("step") or ["10:5m"]]
     chance = Random(call.number("seed")).random
-    by_end = found_by_step(settings, traffic, wanted, ratio, chance)
+    by_end = found_by_step(settings, traffic, steps, ratio, chance)
     errors, asked = counted(float(f"{rate:.3g}"), "error"), counted(requests, "request")
     print(f"A version that fails {ratio:g} times as often, beside {errors} at {asked} a minute:\n")
     print(
@@ -56,7 +56,7 @@ def run(call: Call) -> int:
     )
     lines: list[tuple[str, Times]] = []
     warnings: list[str] = []
-    for place, (weight, seconds) in enumerate(wanted):
+    for place, (weight, seconds) in enumerate(steps):
         harm = times_to_harm(settings, traffic, weight, ratio, chance)
         safe = times_to_safe(settings, traffic, weight, chance)
         within = harm.within(seconds)

@@ -67,10 +67,10 @@ def _cells(row: Row) -> list[str]:
 
 def _items(file: Path) -> list[Json]:
     try:
-        found: Any = msgspec.json.decode(file.read_bytes())
+        decoded: Any = msgspec.json.decode(file.read_bytes())
     except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
         raise Problem(f"{file}: no JSON of objects: {error}") from None
-    items = found.get("items", [found]) if isinstance(found, dict) else None
+    items = decoded.get("items", [decoded]) if isinstance(decoded, dict) else None
     if not isinstance(items, list) or not all(
         isinstance(o, dict) and isinstance(o.get("metadata"), dict) for o in items
     ):
@@ -91,10 +91,10 @@ def _listed(namespace: str, kubeconfig: str, kube_context: str) -> Iterator[Json
         raise Problem(str(error), "Give FILES, or choose a cluster with --kubeconfig or --context.") from None
     for resource in (ANALYSIS_RUNS, ROLLOUTS):
         try:
-            found = client.list(resource, namespace).get("items") or []
+            items = client.list(resource, namespace).get("items") or []
         except ApiError as error:
             raise Problem(f"{resource.kind} objects cannot be read: {error.message}") from None
-        yield from ({"kind": resource.kind, **obj} for obj in found)
+        yield from ({"kind": resource.kind, **obj} for obj in items)
 
 
 def _typed(objects: Iterable[Json]) -> tuple[list[AnalysisRun], list[Rollout]]:

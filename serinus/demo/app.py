@@ -148,9 +148,9 @@ def answer(settings: Settings, method: str, path: str, body: bytes, chance: rand
         if method not in ("GET", "HEAD"):
             return Answer(405, b'"use GET"')
         return Answer(200, counts.text(), TEXT_TYPE) if path == "/metrics" else Answer(200, counts.json())
-    said = _answer(settings, method, path, body, chance)
-    counts.note(said.status)
-    return said
+    response = _answer(settings, method, path, body, chance)
+    counts.note(response.status)
+    return response
 
 
 def _answer(settings: Settings, method: str, path: str, body: bytes, chance: random.Random) -> Answer:

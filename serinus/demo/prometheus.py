@@ -29,10 +29,10 @@ def find(given: str) -> str | None:
     """The program: the given one, else the one on PATH, else None. Raises NoPrometheus if the given one cannot run."""
     if not given:
         return shutil.which("prometheus")
-    found = shutil.which(given) or shutil.which(str(Path(given).expanduser().absolute()))
-    if found is None:
+    program = shutil.which(given) or shutil.which(str(Path(given).expanduser().absolute()))
+    if program is None:
         raise NoPrometheus(f"{given!r} is no program that can be run: give the path of a Prometheus binary")
-    return found
+    return program
 
 
 def configuration(targets: Path) -> str:
@@ -95,8 +95,8 @@ def _prepared(directory: Path, config: str) -> Path:
 
 
 def _last_line(log: Path) -> str:
-    said = log.read_text(errors="replace").strip().splitlines()
-    return said[-1] if said else "(none)"
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "(none)"
 
 
 async def _ready(process: asyncio.subprocess.Process, url: str, log: Path) -> None:

@@ -54,27 +54,27 @@ class Measured:
 
 def measure(phases: Phases, traffic: Traffic, color: str, now: float) -> list[Measured]:
     """The share of `color` among the answers of each phase with a non-zero weight."""
-    found: list[Measured] = []
+    shares: list[Measured] = []
     for phase in phases.seen:
         counts = traffic.between(phase.start + SETTLE_SECONDS, now if phase.end is None else phase.end)
         if phase.weight:
-            found.append(Measured(phase.weight, round(share(counts, color), 1), sum(counts.values())))
-    return found
+            shares.append(Measured(phase.weight, round(share(counts, color), 1), sum(counts.values())))
+    return shares
 
 
-def problems(measured: Sequence[Measured], wanted: Sequence[int], failed: int) -> list[str]:
+def problems(measured: Sequence[Measured], expected: Sequence[int], failed: int) -> list[str]:
     """A sentence for each failed check; [] if there is none."""
-    found = [f"{failed} request{'' if failed == 1 else 's'} failed"] if failed else []
-    for weight in wanted:
+    sentences = [f"{failed} request{'' if failed == 1 else 's'} failed"] if failed else []
+    for weight in expected:
         shares = [m for m in measured if m.weight == weight and m.requests]
         if not shares:
-            found.append(f"weight {weight} was never seen in traffic")
-        found += [
+            sentences.append(f"weight {weight} was never seen in traffic")
+        sentences += [
             f"at weight {weight} the new version gave {m.share} % of {m.requests} in all"
             for m in shares
             if abs(m.share - weight) > TOLERANCE
         ]
-    return found
+    return sentences
 
 
 def summary(measured: Sequence[Measured], requests: int, failed: int, seconds: float) -> dict[str, Any]:

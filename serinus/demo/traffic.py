@@ -74,18 +74,18 @@ class Traffic:
             failure = f"{type(error).__name__}: {error}"
         self.note(Seen(sent, color, failure))
 
-    def note(self, seen: Seen) -> None:
+    def note(self, answer: Seen) -> None:
         self.total += 1
-        if seen.failure:
+        if answer.failure:
             self.failed += 1
             # The number of kinds is bounded, because a message may contain a changing number.
-            if len(self.failures) < 20 or seen.failure in self.failures:
-                self.failures[seen.failure] += 1
-        self.answers.append(seen)
+            if len(self.failures) < 20 or answer.failure in self.failures:
+                self.failures[answer.failure] += 1
+        self.answers.append(answer)
 
     def between(self, start: float, end: float) -> Counter[str]:
         """Answers by colour for requests sent in [start, end); failures count as the colour ""."""
-        return Counter(seen.color for seen in self.answers if start <= seen.sent < end)
+        return Counter(answer.color for answer in self.answers if start <= answer.sent < end)
 
 
 def share(counts: Counter[str], color: str) -> float:

@@ -46,47 +46,47 @@ class Cost:
 
 
 def cost(answers: Sequence[Seen], moments: Moments) -> Cost:
-    found = Cost()
+    spent = Cost()
     start = math.inf if moments.released is None else moments.released
     end = math.inf if moments.taken_back is None else moments.taken_back + GATEWAY_SECONDS
-    for seen in answers:
-        if not seen.failure:
+    for answer in answers:
+        if not answer.failure:
             continue
-        if start <= seen.sent < end:
-            found.meanwhile += 1
+        if start <= answer.sent < end:
+            spent.meanwhile += 1
         else:
-            found.after += 1
+            spent.after += 1
         if moments.taken_back is not None:
-            found.last = max(found.last, seen.sent - moments.taken_back)
-        if seen.failure != TOLD_TO_FAIL:
-            found.foreign[seen.failure] += 1
-    return found
+            spent.last = max(spent.last, answer.sent - moments.taken_back)
+        if answer.failure != TOLD_TO_FAIL:
+            spent.foreign[answer.failure] += 1
+    return spent
 
 
 def success_rate(value: str) -> float | None:
     """The share of good answers, from 0 to 1, in a measurement's value; None if it has none."""
     try:
-        found: Any = json.loads(value)
+        rate: Any = json.loads(value)
     except ValueError:
         return None
-    if isinstance(found, list):
-        found = found[0] if found else None
-    elif isinstance(found, dict):
-        found = found.get("successRate")
-    return round(float(found), 4) if isinstance(found, int | float) and math.isfinite(found) else None
+    if isinstance(rate, list):
+        rate = rate[0] if rate else None
+    elif isinstance(rate, dict):
+        rate = rate.get("successRate")
+    return round(float(rate), 4) if isinstance(rate, int | float) and math.isfinite(rate) else None
 
 
 def problems(value: float | None, threshold: float, spent: Cost) -> list[str]:
     """A sentence for each failed check; [] if there is none."""
-    found: list[str] = []
+    sentences: list[str] = []
     if value is None or value >= threshold:
-        found.append(f"the value that decided was {value}, and the threshold is {threshold}")
+        sentences.append(f"the value that decided was {value}, and the threshold is {threshold}")
     if spent.after:
-        found.append(
+        sentences.append(
             f"{spent.after} request{'' if spent.after == 1 else 's'} failed while the old version had all of the traffic"
         )
-    found += [f"{times} × {failure}" for failure, times in spent.foreign.most_common(5)]
-    return found
+    sentences += [f"{times} × {failure}" for failure, times in spent.foreign.most_common(5)]
+    return sentences
 
 
 def summary(

@@ -81,11 +81,11 @@ def impersonation(groups: tuple[str, ...]) -> list[Json]:
 
 def _roles(namespace: str, given: Dashboard, *, namespaced: bool) -> list[Json]:
     kind, where = ("Role", namespace) if namespaced else ("ClusterRole", "")
-    found = _bound(kind, NAME, where, rules(RULES), namespace)
+    roles = _bound(kind, NAME, where, rules(RULES), namespace)
     if given.impersonate:
         # Users and groups belong to no namespace, so this is a ClusterRole in any case.
-        found += _bound("ClusterRole", f"{NAME}-impersonation", "", impersonation(given.groups), namespace)
-    return found
+        roles += _bound("ClusterRole", f"{NAME}-impersonation", "", impersonation(given.groups), namespace)
+    return roles
 
 
 def _bound(kind: str, name: str, where: str, given: list[Json], account: str) -> list[Json]:

@@ -95,11 +95,11 @@ def _object(api_version: str, kind: str, name: str, namespace: str, **parts: obj
 
 def rules(rows: tuple[Row, ...]) -> list[Json]:
     """The rules in the form of a Role."""
-    found: list[Json] = []
+    result: list[Json] = []
     for group, resources, verbs, *only in rows:
         rule: Json = {"apiGroups": [group], "resources": list(resources), "verbs": verbs.split()}
-        found.append({**rule, "resourceNames": list(only[0])} if only else rule)
-    return found
+        result.append({**rule, "resourceNames": list(only[0])} if only else rule)
+    return result
 
 
 def _everywhere(instance_id: str) -> str:
@@ -113,12 +113,12 @@ def _roles(namespace: str, instance_id: str, routing: tuple[Row, ...], *, namesp
     name, where = (NAME, namespace) if namespaced else (_everywhere(instance_id), "")
     every = [(kind, name, where, given)]
     every += [] if namespaced else [("Role", f"{NAME}-own-namespace", namespace, rules(HOME_RULES))]
-    found: list[Json] = []
+    objects: list[Json] = []
     for kind, name, where, allowed in every:
         reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}
-        found.append(_object(api, kind, name, where, rules=allowed))
-        found.append(_object(api, f"{kind}Binding", name, where, roleRef=reference, subjects=[subject]))
-    return found
+        objects.append(_object(api, kind, name, where, rules=allowed))
+        objects.append(_object(api, f"{kind}Binding", name, where, roleRef=reference, subjects=[subject]))
+    return objects
 
 
 def _aggregated(instance_id: str) -> list[Json]:
@@ -132,17 +132,17 @@ def _aggregated(instance_id: str) -> list[Json]:
         "analysisruns",
     )
     every = "create delete deletecollection get list patch update watch"
-    found: list[Json] = []
+    roles: list[Json] = []
     for role in ("view", "edit", "admin"):
         names = read if role == "view" else (*read, "rollouts/status")
         verbs = "get list watch" if role == "view" else every
-        made = _object(
+        aggregated = _object(
             "rbac.authorization.k8s.io/v1", "ClusterRole", f"{_everywhere(instance_id)}-aggregate-to-{role}", ""
         )
         labels = {**LABELS, f"rbac.authorization.k8s.io/aggregate-to-{role}": "true"}
-        made["metadata"] = {**made["metadata"], "labels": labels}
-        found.append({**made, "rules": rules((("argoproj.io", names, verbs),))})
-    return found
+        aggregated["metadata"] = {**aggregated["metadata"], "labels": labels}
+        roles.append({**aggregated, "rules": rules((("argoproj.io", names, verbs),))})
+    return roles
 
 
 def _deployment(namespace: str, image: str, replicas: int, flags: list[str]) -> Json:

@@ -173,12 +173,12 @@ class _Names(msgspec.Struct):
 
 
 def _strays(key: str, unknown: Iterable[tuple[str, str]], meant: Mapping[str, str] | None = None) -> list[Problem]:
-    found: list[Problem] = []
+    problems: list[Problem] = []
     for path, near in unknown:
         likely = (meant or {}).get(path.rpartition(".")[2].lower(), near)
         advice = f"did you mean {likely}?" if likely else ""
-        found.append(Problem(key, "this field means nothing", "warning", path, advice))
-    return found
+        problems.append(Problem(key, "this field means nothing", "warning", path, advice))
+    return problems
 
 
 def _service(key: str, text: str, secrets: Mapping[str, bytes]) -> tuple[ServiceDefinition, list[Problem]]:
@@ -218,12 +218,12 @@ def _secret_texts(written: Any, secrets: Mapping[str, bytes]) -> frozenset[str]:
 
 def _subscribed(entry: Subscription, defaults: Defaults) -> list[GlobalSubscription]:
     selector = Selector.parse(entry.selector) if entry.selector else None
-    found: list[GlobalSubscription] = []
+    subscriptions: list[GlobalSubscription] = []
     for text in entry.recipients:
         destination = recipient_of(text)
         triggers = tuple(entry.triggers) or defaults.triggers
-        found.append(GlobalSubscription(triggers, (destination,), selector))
-    return found
+        subscriptions.append(GlobalSubscription(triggers, (destination,), selector))
+    return subscriptions
 
 
 def _dangling(
@@ -234,13 +234,13 @@ def _dangling(
     subscriptions: list[Subscription],
 ) -> list[Problem]:
     """References to missing objects of the configuration."""
-    found: list[Problem] = []
+    problems: list[Problem] = []
 
     def refer(key: str, name: str, what: str, known: Mapping[str, Any], where: str = "") -> None:
         if name not in known:
             near = nearest(name, list(known))
             advice = f"did you mean {near}?" if near else ""
-            found.append(Problem(key, f"there is no {what} {name}", "warning", where, advice))
+            problems.append(Problem(key, f"there is no {what} {name}", "warning", where, advice))
 
     sends = ((trigger.name, one) for trigger in triggers.values() for one in trigger.conditions)
     for trigger_name, condition in sends:
@@ -255,4 +255,4 @@ def _dangling(
             refer("subscriptions", name, "trigger", triggers, f"[{at}].triggers")
         for text in entry.recipients:
             refer("subscriptions", recipient_of(text).service, "service", services, f"[{at}].recipients")
-    return found
+    return problems

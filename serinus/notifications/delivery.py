@@ -185,8 +185,8 @@ class Delivery:
             await asyncio.sleep(pause)
 
     def _pause(self, letter: Letter, asked: float) -> tuple[float, bool]:
-        found = self._office.service(letter.line)
-        quick: tuple[float, ...] = () if isinstance(found, str) else SERVICES[found[0]].quick_retries(found[1])
+        service = self._office.service(letter.line)
+        quick: tuple[float, ...] = () if isinstance(service, str) else SERVICES[service[0]].quick_retries(service[1])
         after = letter.attempts - 1
         if after < len(quick):
             return max(quick[after], asked), True
@@ -194,12 +194,12 @@ class Delivery:
 
     async def _attempt(self, letter: Letter) -> float | None:
         """None if the letter is finished; otherwise the seconds that the receiver requests."""
-        found = self._office.service(letter.line)
-        if isinstance(found, str):
-            letter.problem = found
+        service = self._office.service(letter.line)
+        if isinstance(service, str):
+            letter.problem = service
             self._office.failed(letter)
             return None
-        kind, options, reach = found
+        kind, options, reach = service
         job = Job(
             letter.line[1],
             letter.line[2],

@@ -15,7 +15,7 @@ from serinus.notifications.configuration import Configuration
 from serinus.notifications.names import trigger_of
 from serinus.notifications.problems import Problem
 from serinus.notifications.state import State, spellings
-from serinus.notifications.subscriptions import Destination, Found, add, from_annotations
+from serinus.notifications.subscriptions import Destination, Subscriptions, add, from_annotations
 from serinus.notifications.triggers import Condition
 from serinus.notifications.variables import for_conditions
 
@@ -61,22 +61,22 @@ NOTHING = Judged()
 
 def subscribed(
     configuration: Configuration, annotations: Mapping[str, str], labels: Mapping[str, str], *, general: bool = True
-) -> tuple[Found, tuple[Problem, ...]]:
+) -> tuple[Subscriptions, tuple[Problem, ...]]:
     """The destinations of each trigger: first from the configuration (if `general`), then from the annotations."""
-    found: Found = {}
+    by_trigger: Subscriptions = {}
     for one in configuration.subscriptions if general else ():
         if one.selector is None or one.selector.matches(labels):
             for trigger in one.triggers:
-                add(found, trigger, one.destinations)
+                add(by_trigger, trigger, one.destinations)
     own, problems = from_annotations(annotations, configuration.defaults)
     for trigger, destinations in own.items():
-        add(found, trigger, destinations)
-    return found, tuple(problems)
+        add(by_trigger, trigger, destinations)
+    return by_trigger, tuple(problems)
 
 
 def by_event(
     configuration: Configuration,
-    found: Found,
+    subscriptions: Subscriptions,
     happening: Happening,
     values: Mapping[str, Any],
     state: Mapping[str, int],
@@ -87,14 +87,14 @@ def by_event(
 ) -> Judged:
     """Messages due because of an Event. `told`: whether a key's message is queued, or its condition just sent it."""
     name = trigger_of(happening.reason)
-    trigger, destinations = configuration.triggers.get(name), found.get(name, [])
+    trigger, destinations = configuration.triggers.get(name), subscriptions.get(name, [])
     if trigger is None or not destinations:
         return NOTHING
-    seen = for_conditions(values, now)
+    variables = for_conditions(values, now)
     due: list[Due] = []
     problems: list[Problem] = []
     for condition in trigger.conditions:
-        holds, once, trouble = _judged(name, condition, seen, now, empty=True)
+        holds, once, trouble = _judged(name, condition, variables, now, empty=True)
         problems += trouble
         if not holds:
             continue
@@ -120,7 +120,7 @@ def by_event(
 
 def by_condition(
     configuration: Configuration,
-    found: Found,
+    subscriptions: Subscriptions,
     values: Mapping[str, Any],
     state: State,
     now: float,
@@ -129,19 +129,19 @@ def by_condition(
     prefix: str = "",
 ) -> Judged:
     """Messages due because a condition has become true, and the conditions that are no longer true."""
-    seen: Mapping[str, Any] | None = None
+    variables: Mapping[str, Any] | None = None
     due: list[Due] = []
     over: list[str] = []
     problems: list[Problem] = []
-    for name, destinations in found.items():
+    for name, destinations in subscriptions.items():
         trigger = configuration.triggers.get(name)
         if trigger is None:
             continue
         for condition in trigger.conditions:
             if condition.when is None:
                 continue
-            seen = seen or for_conditions(values, now)
-            holds, once, trouble = _judged(name, condition, seen, now, empty=False)
+            variables = variables or for_conditions(values, now)
+            holds, once, trouble = _judged(name, condition, variables, now, empty=False)
             problems += trouble
             for to in destinations:
                 keys = spellings(name, condition, to, once=once, namespace=prefix)
@@ -195,10 +195,10 @@ def _failed(name: str, condition: Condition, what: str, error: ConditionError) -
     )
 
 
-def dangling(configuration: Configuration, found: Found) -> list[Problem]:
+def dangling(configuration: Configuration, subscriptions: Subscriptions) -> list[Problem]:
     """Subscriptions of an object that name a missing trigger or service."""
     problems: list[Problem] = []
-    for trigger, destinations in found.items():
+    for trigger, destinations in subscriptions.items():
         if trigger not in configuration.triggers:
             problems.append(Problem(f"subscription to {trigger}", f"there is no trigger {trigger}", "warning"))
         for to in destinations:

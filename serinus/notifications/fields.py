@@ -61,16 +61,16 @@ class _Builder:
             )
         if isinstance(node, yaml.SequenceNode):
             return [self.built(item, depth + 1) for item in node.value]
-        found: dict[str, Any] = {}
+        mapping: dict[str, Any] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise ConfigurationError(f"line {key.start_mark.line + 1}: a key must be a text")
-            made = self.built(value, depth + 1)
-            if key.value == "<<" and isinstance(made, dict):
-                found = made | found
+            built = self.built(value, depth + 1)
+            if key.value == "<<" and isinstance(built, dict):
+                mapping = built | mapping
             else:
-                found[key.value] = made
-        return found
+                mapping[key.value] = built
+        return mapping
 
 
 def read(value: Any, kind: type[S], where: str = "", holder: str = "") -> tuple[S, list[tuple[str, str]]]:
@@ -81,8 +81,8 @@ def read(value: Any, kind: type[S], where: str = "", holder: str = "") -> tuple[
     unknown: list[tuple[str, str]] = []
     fitting = _fitting(value, msgspec.inspect.type_info(kind), where, unknown)
     try:
-        made = msgspec.convert(fitting, kind, strict=False)
-        return made, [(path.removeprefix(holder), near) for path, near in unknown]
+        converted = msgspec.convert(fitting, kind, strict=False)
+        return converted, [(path.removeprefix(holder), near) for path, near in unknown]
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at ")
         inner = path.strip("`").removeprefix("$").lstrip(".").removeprefix(holder)
@@ -95,14 +95,14 @@ def _fitting(value: Any, kind: Any, path: str, unknown: list[tuple[str, str]]) -
         kind = next((one for one in kind.types if not isinstance(one, msgspec.inspect.NoneType)), kind)
     if isinstance(kind, msgspec.inspect.StructType) and isinstance(value, dict):
         fields = {field.encode_name.lower(): field for field in kind.fields}
-        found: dict[str, Any] = {}
+        fitting: dict[str, Any] = {}
         for name, item in value.items():
             field = fields.get(name.lower())
             if field is None:
                 unknown.append((_below(path, name), nearest(name, [one.encode_name for one in kind.fields])))
             elif item is not None:
-                found[field.encode_name] = _fitting(item, field.type, _below(path, name), unknown)
-        return found
+                fitting[field.encode_name] = _fitting(item, field.type, _below(path, name), unknown)
+        return fitting
     if isinstance(kind, msgspec.inspect.ListType) and isinstance(value, list):
         return [_fitting(item, kind.item_type, f"{path}[{at}]", unknown) for at, item in enumerate(value)]
     if isinstance(kind, msgspec.inspect.DictType) and isinstance(value, dict):
@@ -126,15 +126,15 @@ _NAMES = {
 
 def _plainly(message: str) -> str:
     """msgspec's error in the terms of YAML."""
-    found = _EXPECTED.fullmatch(message)
-    if found is None:
+    match = _EXPECTED.fullmatch(message)
+    if match is None:
         return message
-    wanted, got = (_NAMES.get(name, name) for name in found.groups())
-    return f"expected {wanted}, found {got}"
+    expected, got = (_NAMES.get(name, name) for name in match.groups())
+    return f"expected {expected}, found {got}"
 
 
 def nearest(name: str, known: list[str]) -> str:
     """The most similar known name; "" if none is similar."""
     lower = {one.lower(): one for one in known}
-    found = difflib.get_close_matches(name.lower(), list(lower), 1, 0.6)
-    return lower[found[0]] if found else ""
+    similar = difflib.get_close_matches(name.lower(), list(lower), 1, 0.6)
+    return lower[similar[0]] if similar else ""

@@ -30,15 +30,15 @@ _CONDITIONS = (
 )  # fmt: skip
 
 
-def problems_of(found: Configuration) -> Iterator[Problem]:
+def problems_of(configuration: Configuration) -> Iterator[Problem]:
     """Errors and warnings of a configuration."""
-    yield from found.problems
-    for name, template in found.templates.items():
+    yield from configuration.problems
+    for name, template in configuration.templates.items():
         for text in _texts(template.source):
             for pattern, message, proposal in _TEXTS:
                 if pattern.search(text):
                     yield Problem(f"template.{name}", message, "warning", proposal=proposal)
-    for trigger in found.triggers.values():
+    for trigger in configuration.triggers.values():
         for condition in trigger.conditions:
             for pattern, message, proposal in _CONDITIONS:
                 if pattern.search(condition.when_text):
@@ -47,12 +47,12 @@ def problems_of(found: Configuration) -> Iterator[Problem]:
                 yield Problem(f"trigger.{trigger.name}", "it sends no template", "warning", f"[{condition.index}].send")
 
 
-def problems_of_object(found: Configuration, metadata: Mapping[str, Any]) -> Iterator[Problem]:
+def problems_of_object(configuration: Configuration, metadata: Mapping[str, Any]) -> Iterator[Problem]:
     """Errors and warnings of the subscriptions of an object."""
     annotations: Mapping[str, str] = metadata.get("annotations") or {}
-    wanted, problems = subscribed(found, annotations, metadata.get("labels") or {})
+    subscriptions, problems = subscribed(configuration, annotations, metadata.get("labels") or {})
     yield from problems
-    yield from dangling(found, wanted)
+    yield from dangling(configuration, subscriptions)
     for key, value in annotations.items():
         if key.startswith(PREFIX) and not key.startswith((SUBSCRIBE, SUBSCRIPTIONS)):
             proposal = f"did you mean {SUBSCRIBE}TRIGGER.SERVICE?" if "subscri" in key else ""

@@ -14,11 +14,11 @@ def filled(value: Any, secrets: Mapping[str, bytes]) -> tuple[Any, list[str]]:
     missing: list[str] = []
 
     def one(match: re.Match[str]) -> str:
-        found = secrets.get(match.group()[1:])
-        if found is None:
+        value = secrets.get(match.group()[1:])
+        if value is None:
             missing.append(match.group())
             return match.group()
-        return found.decode("utf-8", "replace")
+        return value.decode("utf-8", "replace")
 
     def walk(item: Any) -> Any:
         if isinstance(item, str):

@@ -58,10 +58,10 @@ def spellings(
 
 def _digested(key: str) -> tuple[str, str]:
     """(the key up to its destination and `~`, a digest of the destination). The digest is "" for another text."""
-    found = _KEY.fullmatch(key)
-    if found is None:
+    match = _KEY.fullmatch(key)
+    if match is None:
         return key, ""
-    before, to = found.groups()
+    before, to = match.groups()
     if to.startswith("~"):
         return f"{before}:~", to[1:]
     digest = hashlib.sha1(to.encode(), usedforsecurity=False).digest()[:4]
@@ -77,14 +77,14 @@ def _short(text: str) -> str:
 def read_state(text: str) -> State:
     """The entries of the annotation; none if it cannot be read."""
     try:
-        found = msgspec.json.decode(text)
+        entries = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError):
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(entries, dict):
         return {}
     return {
         one: int(value)
-        for key, value in found.items()
+        for key, value in entries.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
         for one in _unpacked(key)
     }
@@ -104,11 +104,11 @@ def _packed(state: Mapping[str, int]) -> State:
     for key in sorted(state):
         before, digest = _digested(key)
         groups.setdefault(before, {})[digest] = key
-    found: State = {}
+    packed: State = {}
     for before, keys in groups.items():
         key = before + "".join(sorted(keys)) if len(keys) > 1 else next(iter(keys.values()))
-        found[key] = max(state[one] for one in keys.values())
-    return found
+        packed[key] = max(state[one] for one in keys.values())
+    return packed
 
 
 def written(state: Mapping[str, int]) -> str:

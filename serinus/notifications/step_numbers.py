@@ -24,9 +24,9 @@ def adds_one(text: str) -> bool:
 
 def before_the_step(values: Mapping[str, Any], message: str) -> Mapping[str, Any]:
     """The variables with the index of the step in the Event's message."""
-    found = _NUMBER.search(message)
-    if found is None:
+    match = _NUMBER.search(message)
+    if match is None:
         return values
     rollout = values["rollout"]
-    status = {**(rollout.get("status") or {}), "currentStepIndex": int(found.group(1)) - 1}
+    status = {**(rollout.get("status") or {}), "currentStepIndex": int(match.group(1)) - 1}
     return {**values, "rollout": {**rollout, "status": status}}

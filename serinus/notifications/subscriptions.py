@@ -58,17 +58,17 @@ class Defaults(NamedTuple):
         return self.services.get(service, self.triggers)
 
 
-Found = dict[str, list[Destination]]
+Subscriptions = dict[str, list[Destination]]
 
 
-def from_annotations(annotations: Mapping[str, str], defaults: Defaults) -> tuple[Found, list[Problem]]:
+def from_annotations(annotations: Mapping[str, str], defaults: Defaults) -> tuple[Subscriptions, list[Problem]]:
     """The destinations of each trigger from the annotations, without duplicates, and the invalid annotations."""
-    found: Found = {}
+    by_trigger: Subscriptions = {}
     problems: list[Problem] = []
     for key in sorted(annotations):
         value = annotations[key]
         if key.startswith(SUBSCRIPTIONS):
-            problems += _list(key, value, defaults, found)
+            problems += _list(key, value, defaults, by_trigger)
             continue
         if not key.startswith(SUBSCRIBE):
             continue
@@ -76,11 +76,11 @@ def from_annotations(annotations: Mapping[str, str], defaults: Defaults) -> tupl
         recipients = [part.strip() for part in value.split(";") if part.strip()] or ([""] if not value.strip() else [])
         service, triggers = (rest[0], (first,)) if rest else (first, defaults.of(first))
         for trigger in triggers:
-            add(found, trigger, (Destination(service, recipient) for recipient in recipients))
-    return found, problems
+            add(by_trigger, trigger, (Destination(service, recipient) for recipient in recipients))
+    return by_trigger, problems
 
 
-def _list(key: str, value: str, defaults: Defaults, found: Found) -> list[Problem]:
+def _list(key: str, value: str, defaults: Defaults, by_trigger: Subscriptions) -> list[Problem]:
     try:
         holder, unknown = read({"entries": load(value) or []}, _WantedList, holder="entries")
     except ConfigurationError as error:
@@ -88,7 +88,7 @@ def _list(key: str, value: str, defaults: Defaults, found: Found) -> list[Proble
     for entry in holder.entries:
         for place in entry.destinations:
             for trigger in entry.trigger or defaults.of(place.service):
-                add(found, trigger, (Destination(place.service, recipient) for recipient in place.recipients))
+                add(by_trigger, trigger, (Destination(place.service, recipient) for recipient in place.recipients))
     return [
         Problem(key, "this field means nothing", "warning", path, near and f"did you mean {near}?")
         for path, near in unknown
@@ -101,9 +101,9 @@ def recipient_of(text: str) -> Destination:
     return Destination(service, recipient)
 
 
-def add(found: Found, trigger: str, destinations: Iterable[Destination]) -> None:
+def add(by_trigger: Subscriptions, trigger: str, destinations: Iterable[Destination]) -> None:
     """Add the destinations that the trigger does not have yet."""
-    known = found.setdefault(trigger, [])
+    known = by_trigger.setdefault(trigger, [])
     known += [one for one in dict.fromkeys(destinations) if one not in known]
 
 

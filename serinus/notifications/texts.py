@@ -31,14 +31,14 @@ class Part:
     templates: tuple[tuple[Place, Template], ...]
 
     def render(self, variables: Mapping[str, Any], now: float, where: str) -> dict[str, Any]:
-        made = _copied(self.values)
+        rendered = _copied(self.values)
         for place, template in self.templates:
             try:
                 text = template.render(variables, now)
             except TemplateError as error:
                 raise TemplateError(f"{where}.{_shown(place)}: {error}") from None
-            _put(made, place, text)
-        return made
+            _put(rendered, place, text)
+        return rendered
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +107,9 @@ def _parts_of_services(section: str, given: Any, unknown: list[tuple[str, str]])
 
 def _part(section: str, given: Any, where: str, unknown: list[tuple[str, str]]) -> Part:
     kind = SECTIONS[section].Section
-    made, more = read(given if given is not None else {}, kind, where)
+    fields, more = read(given if given is not None else {}, kind, where)
     unknown += more
-    values: dict[str, Any] = msgspec.to_builtins(made)
+    values: dict[str, Any] = msgspec.to_builtins(fields)
     templates = [(place, _template(text, f"{where}.{_shown(place)}")) for place, text in _texts(values, ())]
     return Part(kind, values, tuple(one for one in templates if not one[1].plain))
 
@@ -135,7 +135,7 @@ def _texts(value: Any, place: Place) -> list[tuple[Place, str]]:
     if isinstance(value, str):
         return [(place, value)]
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [found for key, item in pairs for found in _texts(item, (*place, key))]
+    return [text for key, item in pairs for text in _texts(item, (*place, key))]
 
 
 def _shown(place: Place) -> str:
@@ -163,7 +163,7 @@ def render(
     """
     owner = next((one for one in SECTIONS.values() if one.type == kind), None)
     message = ""
-    made: dict[str, Any] | None = None
+    merged: dict[str, Any] | None = None
     section: type[msgspec.Struct] | None = None
     for definition in definitions:
         try:
@@ -177,9 +177,9 @@ def render(
         if part is None:
             continue
         values = part.render(variables, now, f"template {definition.name}: {owner.section}")
-        if owner.merges and made is not None:
-            values = made | {key: value for key, value in values.items() if value}
-        made, section = values, part.kind
+        if owner.merges and merged is not None:
+            values = merged | {key: value for key, value in values.items() if value}
+        merged, section = values, part.kind
     if section is None:
         return Notification(message)
-    return Notification(message, msgspec.convert(made, section))
+    return Notification(message, msgspec.convert(merged, section))

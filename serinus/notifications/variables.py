@@ -23,19 +23,19 @@ def variables(
     experiment: Json | None = None,
 ) -> dict[str, Any]:
     """`rollout`: as just written. `event`: reason, message, type. Absent values are nil."""
-    found: dict[str, Any] = {"rollout": rollout, "secrets": dict(secrets)}
+    result: dict[str, Any] = {"rollout": rollout, "secrets": dict(secrets)}
     more = {"event": event, "analysisRuns": analysis_runs, "analysisRun": analysis_run, "experiment": experiment}
-    return found | {name: value for name, value in more.items() if value is not None}
+    return result | {name: value for name, value in more.items() if value is not None}
 
 
-def for_conditions(found: Mapping[str, Any], now: float) -> dict[str, Any]:
-    return {**found, "time": time_package(now)}
+def for_conditions(values: Mapping[str, Any], now: float) -> dict[str, Any]:
+    return {**values, "time": time_package(now)}
 
 
-def for_templates(found: Mapping[str, Any], service: str, recipient: str, now: float) -> dict[str, Any]:
+def for_templates(values: Mapping[str, Any], service: str, recipient: str, now: float) -> dict[str, Any]:
     moment = Time(round(now * 1e6) * 1000)
     time = {
         "Now": GoFunction("Now", lambda: moment),
         "Parse": GoFunction("Parse", lambda text: parse_time(text[:100], RFC3339), ("s",)),
     }
-    return {**found, "time": time, "serviceType": service, "recipient": recipient}
+    return {**values, "time": time, "serviceType": service, "recipient": recipient}

@@ -39,7 +39,7 @@ def test_flags_may_stand_anywhere_and_be_written_in_every_way(
     line: str, path: str, args: list[str], given: dict[str, object]
 ) -> None:
     call = typed(line)
-    assert (" ".join(call.found.path), call.args, call.given) == (path, args, given)
+    assert (" ".join(call.target.path), call.args, call.given) == (path, args, given)
 
 
 @pytest.mark.parametrize(
@@ -132,4 +132,4 @@ def test_the_command_of_a_hint_acts_where_the_user_is(line: str, again: str) -> 
 def test_every_row_of_the_table_has_its_command() -> None:
     for row in program().rows:
         if row.module:
-            assert understand(program(), [*row.path, "--help"]).found.command is not None
+            assert understand(program(), [*row.path, "--help"]).target.command is not None

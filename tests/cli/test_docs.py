@@ -22,7 +22,7 @@ def test_the_page_of_commands_names_each_with_its_flags_and_no_others() -> None:
             told[command] = flags
     for row in program().rows:
         if row.module:
-            command = understand(program(), [*row.path, "--help"]).found.command
+            command = understand(program(), [*row.path, "--help"]).target.command
             assert command is not None
             name = " ".join(row.path)
             assert name in told, f"docs/commands.md lacks {name}"

@@ -14,7 +14,7 @@ import yaml
 
 from serinus.api.resources import ARGOPROJ
 from serinus.cli import main
-from serinus.cli.framework.commandline import Found, Row
+from serinus.cli.framework.commandline import CommandTarget, Row
 from serinus.cli.rollouts import program
 from serinus.kube.transport import Request, Response
 from tests.support.cli.cli_cluster import Cluster, Result, Space, rollout
@@ -74,7 +74,7 @@ ROWS = [row for row in program().rows if row.module and row.path not in ENDLESS]
 
 
 def given(row: Row, file: Path) -> list[str]:
-    command = Found(program(), row.path).command
+    command = CommandTarget(program(), row.path).command
     assert command is not None
     return commands(file).get(row.path, ["web"] * command.least)
 
@@ -96,7 +96,7 @@ def hostile(space: Space, monkeypatch: pytest.MonkeyPatch) -> Space:
 
 
 def outputs(row: Row) -> tuple[str, ...]:
-    command = Found(program(), row.path).command
+    command = CommandTarget(program(), row.path).command
     flag = next((f for f in command.flags if f.name == "output"), None) if command else None
     return () if flag is None else flag.choices or ("wide", "json", "yaml", "name")
 
@@ -107,7 +107,7 @@ def test_no_command_passes_a_control_character_on(hostile: Space, file: Path, ro
     hostile.cluster.before = answer
     words = [*row.path, *given(row, file)]
     variants = [[], *(["-o", how] for how in outputs(row))]
-    if any(flag.name == "revision" for flag in Found(program(), row.path).flags):
+    if any(flag.name == "revision" for flag in CommandTarget(program(), row.path).flags):
         variants.append(["--revision", "77", "--dry-run"])
     for more in variants:
         done = hostile.run(*words, *more)

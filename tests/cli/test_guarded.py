@@ -69,7 +69,7 @@ def test_every_command_that_changes_something_can_be_guarded_and_tried() -> None
     for row in program().rows:
         if not row.module or row.path[0] in reads:
             continue
-        flags = {flag.name for flag in understand(program(), [*row.path, "--help"]).found.flags}
+        flags = {flag.name for flag in understand(program(), [*row.path, "--help"]).target.flags}
         assert {"dry-run"} if row.path[0] == "create" else {"dry-run", "revision"} <= flags, row.path
         if row.path[0] != "create":
             assert any(line.startswith(" ".join(row.path)) for line in OF_A_ROLLOUT + OF_OTHERS), "has no test here"

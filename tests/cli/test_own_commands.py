@@ -15,7 +15,7 @@ ROWS = own_program().rows
 def test_help_has_the_layout_of_all_commands_and_each_shown_flag(row: object) -> None:
     path = getattr(row, "path", ())
     done = invoke(*path, "--help")
-    command = understand(own_program(), [*path, "--help"]).found.command
+    command = understand(own_program(), [*path, "--help"]).target.command
     assert command is not None
     assert (done.exit_code, done.output.split("\n\n")[0]) == (0, command.about.split("\n\n")[0])
     assert f"\nUsage:\n  serinus {' '.join(path)}" in done.output

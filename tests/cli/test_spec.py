@@ -75,9 +75,9 @@ def spelled(flags: str) -> set[tuple[str, str, str]]:
 def test_a_command_takes_the_arguments_and_flags_that_users_know(command: str) -> None:
     args, flags = COMMANDS[command]
     call = understand(program(), [*command.split(), *args.split()])
-    assert call.found.path == tuple(command.split())
-    assert call.found.command is not None
-    have = {(flag.short, flag.name, str(flag.default)) for flag in call.found.command.flags}
+    assert call.target.path == tuple(command.split())
+    assert call.target.command is not None
+    have = {(flag.short, flag.name, str(flag.default)) for flag in call.target.command.flags}
     assert spelled(flags) <= have
 
 
@@ -89,7 +89,7 @@ def test_every_command_takes_kubectl_s_flags() -> None:
 def test_aliases_lead_to_the_same_command(command: str, aliases: str) -> None:
     *front, _ = command.split()
     for alias in aliases.split():
-        found = understand(program(), [*front, alias, *COMMANDS[command][0].split()]).found
+        found = understand(program(), [*front, alias, *COMMANDS[command][0].split()]).target
         assert found.path == tuple(command.split())
 
 

@@ -14,27 +14,27 @@ KEEPS = "x-kubernetes-preserve-unknown-fields"
 def lacking(there: list[Json]) -> dict[str, list[str]]:
     """Name of each definition that lacks fields -> their paths, or ["*"] for a definition that does not exist."""
     known = {crd["metadata"]["name"]: crd for crd in there}
-    found: dict[str, list[str]] = {}
+    missing_fields: dict[str, list[str]] = {}
     for ours in crds():
         name = str(ours["metadata"]["name"])
         missing = list(_of(known[name], ours)) if name in known else ["*"]
         if missing:
-            found[name] = missing
-    return found
+            missing_fields[name] = missing
+    return missing_fields
 
 
 def _of(theirs: Json, ours: Json) -> Iterator[str]:
-    wanted = _version(ours)
+    required = _version(ours)
     served = _version(theirs)
-    if served is None or wanted is None or not served.get("served"):
+    if served is None or required is None or not served.get("served"):
         yield VERSION
         return
     if theirs["spec"].get("scope") != ours["spec"].get("scope"):
         yield f"scope {ours['spec'].get('scope')}"
-    for name in wanted.get("subresources") or {}:
+    for name in required.get("subresources") or {}:
         if name not in (served.get("subresources") or {}):
             yield f"/{name}"
-    yield from _fields(_schema(served), _schema(wanted), "")
+    yield from _fields(_schema(served), _schema(required), "")
 
 
 def _version(crd: Json) -> Json | None:
@@ -50,13 +50,13 @@ def _fields(theirs: Json, ours: Json, path: str) -> Iterator[str]:
     if theirs.get(KEEPS):
         return
     known: Json = theirs.get("properties") or {}
-    for name, wanted in (ours.get("properties") or {}).items():
+    for name, required in (ours.get("properties") or {}).items():
         below = f"{path}.{name}" if path else name
         if name in known:
-            yield from _fields(known[name], wanted, below)
+            yield from _fields(known[name], required, below)
         elif "additionalProperties" not in theirs and below not in ("apiVersion", "kind", "metadata"):
             yield below
     for key, sign in (("items", "[]"), ("additionalProperties", "{}")):
-        wanted, known_part = ours.get(key), theirs.get(key)
-        if isinstance(wanted, dict) and isinstance(known_part, dict):
-            yield from _fields(known_part, wanted, path + sign)
+        required, known_part = ours.get(key), theirs.get(key)
+        if isinstance(required, dict) and isinstance(known_part, dict):
+            yield from _fields(known_part, required, path + sign)

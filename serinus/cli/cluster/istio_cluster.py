@@ -65,9 +65,9 @@ def istio_cluster(session: Session, home: Home) -> IstioCluster:
         text = f"a Secret of {where} with the label {LABELS} may name another cluster, and Secrets cannot be listed"
         return own._replace(doubt=f"{text}: {error.message or error}")
     try:
-        found = primary_cluster(secrets, home.namespace)
-        if found is not None:
-            return IstioCluster(SyncClient(from_secret(found[1], found[0])), found[0])
+        kubeconfig = primary_cluster(secrets, home.namespace)
+        if kubeconfig is not None:
+            return IstioCluster(SyncClient(from_secret(kubeconfig[1], kubeconfig[0])), kubeconfig[0])
     except (ValueError, ConfigError) as error:
         named = f"Secret {home.namespace}/{secrets[0]['metadata']['name']}"
         return IstioCluster(session.client, named, f"no cluster for Istio's objects: {error}")
@@ -107,8 +107,8 @@ class Clients:
             return ApiError(MISDIRECTED, "Misdirected", f"{what} is not in {mesh.named}; {mesh.doubt}")
         if mesh.doubt or error.code == 404:
             return None
-        said = f"{mesh.named} does not let Istio's objects be read: {error.message or error}"
-        return ApiError(MISDIRECTED, "Misdirected", said)
+        message = f"{mesh.named} does not let Istio's objects be read: {error.message or error}"
+        return ApiError(MISDIRECTED, "Misdirected", message)
 
 
 def home(session: Session, now: float) -> Home:

@@ -44,19 +44,19 @@ def ours(leases: Iterable[Json]) -> list[Json]:
 
 
 def leaders(leases: Iterable[Json], now: float) -> list[Leader]:
-    found: list[Leader] = []
+    candidates: list[Leader] = []
     for lease in ours(leases):
         meta, spec = lease["metadata"], lease.get("spec") or {}
-        seen = parse_time(str(spec.get("renewTime") or ""))
-        if not spec.get("holderIdentity") or seen is None:
+        renewed = parse_time(str(spec.get("renewTime") or ""))
+        if not spec.get("holderIdentity") or renewed is None:
             continue
         leader = Leader(
             str(meta.get("namespace") or ""),
             str(meta["name"]),
             spec["holderIdentity"],
-            max(0.0, now - seen),
+            max(0.0, now - renewed),
             str((meta.get("annotations") or {}).get(NOTIFICATION_NAMESPACES) or ""),
         )
         if leader.in_process or leader.seconds < STALE:
-            found.append(leader)
-    return found
+            candidates.append(leader)
+    return candidates

@@ -63,10 +63,10 @@ def act(session: Session, call: Call, name: str, action: str, *, restart_at: str
         return _change_seen(
             session, call, name, action, lambda rollout: action_patches(action, rollout, restart_at=restart_at)
         )
-    except WithoutEffect as found:
-        sentence = f"rollout '{name}' was not changed: {found.sentence}"
-        if not found.holds:
-            raise NotChanged(sentence, found.hint) from None
+    except WithoutEffect as refusal:
+        sentence = f"rollout '{name}' was not changed: {refusal.sentence}"
+        if not refusal.holds:
+            raise NotChanged(sentence, refusal.hint) from None
         sys.stderr.write(f"{sentence}\n")
         return False
 
@@ -111,10 +111,10 @@ def _change_seen(
 ) -> bool:
     """Make a change that depends on the current object."""
 
-    def write(seen: Json) -> Write:
-        patches = decide(seen)
+    def write(current: Json) -> Write:
+        patches = decide(current)
         revision = call.number("revision")
-        version = str(seen["metadata"]["resourceVersion"]) if revision else ""
+        version = str(current["metadata"]["resourceVersion"]) if revision else ""
         return Write(_words(patches), lambda: _sent(session, call, resource, name, patches, version, revision))
 
     return write_seen(session, call, name, command, write, resource)
@@ -133,12 +133,12 @@ def write_seen(
 
     revision = call.number("revision")
     for _ in range(TRIES):
-        seen = session.get(resource, name)
+        current = session.get(resource, name)
         if revision:
-            _check(call, seen, resource, revision)
-        write = _decided(decide, seen)
+            _check(call, current, resource, revision)
+        write = _decided(decide, current)
         if call.truth("dry-run"):
-            now = _revision(seen) or "new"
+            now = _revision(current) or "new"
             print(f"{_called(resource)} '{name}' would be changed (revision {now}): {write.words or 'nothing'}")
             return False
         try:
@@ -148,17 +148,17 @@ def write_seen(
     raise Problem(f"{_called(resource)} '{name}' keeps changing: nothing was done", "Try again.")
 
 
-def _decided(decide: Callable[[Json], Write], seen: Json) -> Write:
+def _decided(decide: Callable[[Json], Write], current: Json) -> Write:
     try:
-        return decide(seen)
+        return decide(current)
     except WithoutEffect:
         raise
     except Refusal as refusal:
         raise Problem(refusal.sentence, refusal.hint) from None
 
 
-def _check(call: Call, seen: Json, resource: Resource, revision: int) -> None:
-    have, name = _revision(seen), str(seen["metadata"]["name"])
+def _check(call: Call, current: Json, resource: Resource, revision: int) -> None:
+    have, name = _revision(current), str(current["metadata"]["name"])
     if have != revision:
         raise Problem(
             f"{_called(resource)} '{name}' is at revision {have or 'none'} now, not at {revision}: nothing was done",
@@ -177,8 +177,8 @@ def check_numbered(call: Call, rollout: Json, workload: Json | None = None) -> N
     status = rollout.get("status") or {}
     pairs = [(rollout, status.get("observedGeneration")), (workload, status.get("workloadObservedGeneration"))]
     for obj, looked_at in pairs:
-        seen = str(looked_at or "")
-        if obj is not None and seen.isdigit() and int(seen) < int(obj["metadata"].get("generation") or 0):
+        observed = str(looked_at or "")
+        if obj is not None and observed.isdigit() and int(observed) < int(obj["metadata"].get("generation") or 0):
             kind, name = str(obj.get("kind") or "Rollout").lower(), obj["metadata"]["name"]
             raise Problem(
                 f"{kind} '{name}' was written and may be a new revision: nothing was done",
@@ -203,28 +203,28 @@ def _sent(
     from serinus.kube.errors import Conflict
 
     status, spec = patches
-    made: Json | None = None
+    written: Json | None = None
     if status is not None:
-        made = session.patch_status(resource, name, _holding(status, version), raises_conflict=bool(version))
-        version = str(made["metadata"]["resourceVersion"]) if version else ""
+        written = session.patch_status(resource, name, _holding(status, version), raises_conflict=bool(version))
+        version = str(written["metadata"]["resourceVersion"]) if version else ""
     if spec is None:
-        return made
+        return written
     for _ in range(TRIES):
         try:
             return session.patch(resource, name, _holding(spec, version), raises_conflict=bool(version))
         except Conflict:
-            if made is None:
+            if written is None:
                 raise
             # The status is written: deciding again would repeat it and skip a step.
-            seen = session.get(resource, name)
-            _check(call, seen, resource, revision)
-            version = str(seen["metadata"]["resourceVersion"])
+            current = session.get(resource, name)
+            _check(call, current, resource, revision)
+            version = str(current["metadata"]["resourceVersion"])
     raise Problem(f"{_called(resource)} '{name}' keeps changing: its status was changed, its spec not", "Try again.")
 
 
-def _told(session: Session, resource: Resource, command: str, made: Json | None) -> bool:
-    if made is not None:
-        tell(session, resource, made, EVENT_REASONS[command])
+def _told(session: Session, resource: Resource, command: str, written: Json | None) -> bool:
+    if written is not None:
+        tell(session, resource, written, EVENT_REASONS[command])
     return True
 
 

@@ -117,10 +117,10 @@ class Session:
         from serinus.kube.errors import ApiError
 
         try:
-            found = self.client.list(resource, self.namespace).get("items") or []
+            items = self.client.list(resource, self.namespace).get("items") or []
         except ApiError:
             return ""
-        names = [str(item["metadata"]["name"]) for item in found]
+        names = [str(item["metadata"]["name"]) for item in items]
         near = difflib.get_close_matches(name, names, n=1)
         if near:
             return f"Did you mean {near[0]}?"
@@ -144,7 +144,7 @@ def connection_flags(call: Call) -> Flags:
     """kubectl's flags of the connection. A flag that the command does not have is as not given."""
     from serinus.kube.configuration.config import Flags
 
-    names = {flag.name for flag in call.found.flags} | call.given.keys()
+    names = {flag.name for flag in call.target.flags} | call.given.keys()
 
     def text(name: str) -> str:
         return call.text(name) if name in names else ""

@@ -31,15 +31,15 @@ def surroundings(session: Session, workload: Json | None = None) -> Surroundings
 
     Kinds that the server does not serve, or that the user may not list, count as empty.
     """
-    found: list[list[Json]] = []
+    lists: list[list[Json]] = []
     for resource in AROUND:
         try:
-            found.append(session.client.list(resource, session.namespace).get("items") or [])
+            lists.append(session.client.list(resource, session.namespace).get("items") or [])
         except ApiError as error:
             if error.code not in (403, 404):
                 raise session.problem(error, resource) from error
-            found.append([])
-    return Surroundings(*found, workload=workload)
+            lists.append([])
+    return Surroundings(*lists, workload=workload)
 
 
 def workload_of(session: Session, rollout: Json) -> Json | None:

@@ -149,8 +149,8 @@ class AnalysisWalk(Stage):
     @property
     def _value(self) -> float | None:
         """Of the newest measurement."""
-        found = self._judged
-        return success_rate(found.measurements[-1].value) if found and found.measurements else None
+        judged = self._judged
+        return success_rate(judged.measurements[-1].value) if judged and judged.measurements else None
 
     def noticed(self) -> None:
         if self._moments.decided and self._moments.taken_back is None and self.watch.weight == 0:
@@ -161,28 +161,28 @@ class AnalysisWalk(Stage):
         self.watch.changed.set()
         if not self._first_act:
             return
-        found, now = self._judged, asyncio.get_running_loop().time()
-        if found is None:
+        judged, now = self._judged, asyncio.get_running_loop().time()
+        if judged is None:
             return
-        if found.count > self._told:
-            self._told = found.count
+        if judged.count > self._told:
+            self._told = judged.count
             self._decided_by = self._value
             value = "no requests yet" if self._value is None else f"{self._value:.3f}"
-            phase = found.measurements[-1].phase.lower()
-            self.screen.say(f"  {found.name} {value}, at least {self._threshold} is wanted: {phase}")
+            phase = judged.measurements[-1].phase.lower()
+            self.screen.say(f"  {judged.name} {value}, at least {self._threshold} is wanted: {phase}")
             if self._moments.decided is None:
                 self._moments.measured = now
-        if found.phase == "Failed" and self._moments.decided is None:
+        if judged.phase == "Failed" and self._moments.decided is None:
             self._moments.decided = now
 
     def _tell_end(self, trouble: str) -> bool:
         now = asyncio.get_running_loop().time()
         spent = self._spent
-        found = (
+        failures = (
             [trouble] if trouble else [*problems(self._decided_by, self._threshold, spent), *self._second_problems()]
         )
         self.screen.close()
-        for problem in found:
+        for problem in failures:
             print(f"Not as promised: {problem}")
         end = summary(
             self._provider,
@@ -194,7 +194,7 @@ class AnalysisWalk(Stage):
             now - self.began,
         )
         end["second_act"] = self._outcome.summary()
-        if not found:
+        if not failures:
             print(
                 f"{end['verdict_seconds']:.1f} s after its release {NEW} was judged: {self._decided_by} of its requests were"
                 f" good, {self._threshold} are wanted. Weight 0 was seen {end['taken_back_seconds']:.2f} s after the"
@@ -214,7 +214,7 @@ class AnalysisWalk(Stage):
             print(HOW_TO_GET_ONE)
         if not self.screen.live:
             print(visible_json(msgspec.json.encode(end).decode()), flush=True)
-        return not found
+        return not failures
 
 
 async def watched(

@@ -119,10 +119,10 @@ def _words(pieces: Iterable[tuple[str, str]]) -> Text:
     """(text, style) as Rich draws it."""
     from rich.text import Text
 
-    made = Text()
+    text_line = Text()
     for text, style in pieces:
-        made.append(visible(text), style=style)
-    return made
+        text_line.append(visible(text), style=style)
+    return text_line
 
 
 def screen(*, once: bool) -> Screen:

@@ -49,9 +49,9 @@ class Outcome:
 
     def lines(self) -> list[str]:
         """A row for each rule, with the worse version and the stable version."""
-        found = self.thresholds or {}
+        thresholds = self.thresholds or {}
         verdict = f"{self.verdict} after {counted(self.looks, 'look')}: aborted"
-        lenient, strict, of_good = (found.get(name, (0, 0)) for name in THRESHOLDS)
+        lenient, strict, of_good = (thresholds.get(name, (0, 0)) for name in THRESHOLDS)
         return [
             f"{'':24}{WORSE}, {WORSE_ERRORS} % errors{'':22}{GOOD}, {GOOD_ERRORS} % errors: it serves already",
             f"{'at least 95 % good':24}{_words(lenient, 'abort it', 'miss it')}",
@@ -141,7 +141,7 @@ class SecondAct:
 
 def _value(result: MetricResult) -> dict[str, Any]:
     try:
-        found = json.loads(result.measurements[-1].value) if result.measurements else {}
+        value = json.loads(result.measurements[-1].value) if result.measurements else {}
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}

@@ -125,9 +125,9 @@ class Walk(Stage):
         if self.watch.weight:
             self.screen.say(f"Weight {self.watch.weight}: {self.watch.weight} of 100 requests go to {NEW}.")
 
-    def _tell_share(self, found: Measured) -> None:
+    def _tell_share(self, share: Measured) -> None:
         self.screen.say(
-            f"  measured: {found.share} % of {counted(found.requests, 'answer')} were {NEW} at weight {found.weight}"
+            f"  measured: {share.share} % of {counted(share.requests, 'answer')} were {NEW} at weight {share.weight}"
         )
 
     def _tell_end(self, trouble: str) -> bool:
@@ -136,20 +136,20 @@ class Walk(Stage):
         measured = measure(self._phases, self.traffic, NEW, now)
         if measured and measured[-1].weight == WEIGHTS[-1]:
             self._tell_share(measured[-1])
-        found = [trouble] if trouble else []
-        found += problems(measured, WEIGHTS, self.traffic.failed)
+        failures = [trouble] if trouble else []
+        failures += problems(measured, WEIGHTS, self.traffic.failed)
         self.screen.close()
-        for problem in found:
+        for problem in failures:
             print(f"Not as promised: {problem}")
         for failure, times in self.traffic.failures.most_common(5):
             print(f"  {times} × {failure}")
-        if not found:
+        if not failures:
             print(f"{counted(self.traffic.total, 'request')}, none failed; the answers followed every weight.")
             print("Next, with your own manifests: serinus up -d")
         if not self.screen.live:
             end = summary(measured, self.traffic.total, self.traffic.failed, now - self.began)
             print(visible_json(msgspec.json.encode(end).decode()), flush=True)
-        return not found
+        return not failures
 
 
 def _step(step: dict[str, Any]) -> str:

@@ -21,22 +21,22 @@ HEAD = 4096
 
 def rows(init: str, package: str, groups: Mapping[str, str]) -> tuple[Row, ...]:
     """A row for each command of the folder of `init`, and for each of the groups, sorted by their words."""
-    found = [Row(tuple(words.split()), "", short) for words, short in groups.items()]
+    result = [Row(tuple(words.split()), "", short) for words, short in groups.items()]
     for name, short, aliases in commands(os.path.dirname(init)):
-        found.append(Row(tuple(name.split("_")), f"{package}.{name}", short, aliases))
-    return tuple(sorted(found, key=lambda row: row.path))
+        result.append(Row(tuple(name.split("_")), f"{package}.{name}", short, aliases))
+    return tuple(sorted(result, key=lambda row: row.path))
 
 
 def commands(folder: str) -> list[tuple[str, str, tuple[str, ...]]]:
     """(name of the module, SHORT, ALIASES) of each command of a folder, by name."""
-    found: list[tuple[str, str, tuple[str, ...]]] = []
+    listed: list[tuple[str, str, tuple[str, ...]]] = []
     for file in sorted(os.listdir(folder)):
         if file.endswith(".py"):
             text = _head(os.path.join(folder, file))
             short = _constant(text, b"SHORT")
             if short:
-                found.append((file.removesuffix(".py"), short, tuple(_constant(text, b"ALIASES").split())))
-    return found
+                listed.append((file.removesuffix(".py"), short, tuple(_constant(text, b"ALIASES").split())))
+    return listed
 
 
 def _head(path: str) -> bytes:

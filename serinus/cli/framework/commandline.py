@@ -33,10 +33,10 @@ class Row:
 class Call:
     """A parsed command line."""
 
-    __slots__ = ("args", "found", "given")
+    __slots__ = ("args", "given", "target")
 
-    def __init__(self, found: Found, args: list[str], given: dict[str, Value]) -> None:
-        self.found, self.args, self.given = found, args, given
+    def __init__(self, target: CommandTarget, args: list[str], given: dict[str, Value]) -> None:
+        self.target, self.args, self.given = target, args, given
 
     def text(self, name: str) -> str:
         return str(self._value(name))
@@ -52,7 +52,7 @@ class Call:
 
     def value(self, name: str) -> Any:
         """The value of a flag with `parse`, or with the default None."""
-        parse = self.found.flag(name).parse
+        parse = self.target.flag(name).parse
         value = self._value(name)
         return parse(value) if parse is not None and isinstance(value, str) else value
 
@@ -62,19 +62,19 @@ class Call:
 
     def usage_problem(self, message: str) -> UsageProblem:
         """The message, and the usage line of the command."""
-        typed = " ".join((self.found.program.typed, *self.found.path))
-        command = self.found.command
+        typed = " ".join((self.target.program.typed, *self.target.path))
+        command = self.target.command
         usage = f"{typed} {command.usage}".rstrip() + " [flags]" if command else f"{typed} COMMAND"
         return UsageProblem(f"{message}\nUsage:\n  {usage}\nMore: {typed} --help")
 
     def again(self, *words: str) -> str:
         """Another command line of the same program for the same API server and namespace, for hints."""
-        return self.found.program.typed + "".join(f" {_quoted(word)}" for word in words) + self.connection()
+        return self.target.program.typed + "".join(f" {_quoted(word)}" for word in words) + self.connection()
 
     def connection(self, *, namespace: bool = True) -> str:
         """The given flags that name the API server and the namespace, with a blank in front; no secrets."""
         text = ""
-        for flag in self.found.program.flags:
+        for flag in self.target.program.flags:
             value = self.given.get(flag.name)
             if flag.name not in REPEATED or value in (None, False) or (flag.name == "namespace" and not namespace):
                 continue
@@ -84,7 +84,7 @@ class Call:
         return text
 
     def _value(self, name: str) -> Value | tuple[()]:
-        return self.given.get(name, self.found.flag(name).default)
+        return self.given.get(name, self.target.flag(name).default)
 
 
 REPEATED = (
@@ -141,7 +141,7 @@ class Program:
         return next((row for row in self.rows if row.path == path), None)
 
 
-class Found:
+class CommandTarget:
     """The position in the table that a command line names."""
 
     __slots__ = ("_command", "path", "program")
@@ -181,19 +181,19 @@ def understand(program: Program, argv: Sequence[str]) -> Call:
 
     A call whose command is None, or with `help` given, requests help.
     """
-    found, rest = find(program, argv)
-    if found.takes_only_commands and (place := _first_word(found, rest)) is not None and "--help" not in rest:
+    target, rest = find(program, argv)
+    if target.takes_only_commands and (place := _first_word(target, rest)) is not None and "--help" not in rest:
         # Reported before the flags are parsed: they belong to an unknown command.
-        raise UsageProblem(_unknown(found, rest, place))
-    call = Call(found, *parse(found.flags, rest))
+        raise UsageProblem(_unknown(target, rest, place))
+    call = Call(target, *parse(target.flags, rest))
     if call.truth("help"):
         return call
-    command = found.command
+    command = target.command
     if command is None:
-        if not found.path:
-            raise UsageProblem(usage=found)
-        raise UsageProblem(f"missing command after {' '.join(found.path)}\n{_commands(found)}")
-    typed = " ".join(found.path)
+        if not target.path:
+            raise UsageProblem(usage=target)
+        raise UsageProblem(f"missing command after {' '.join(target.path)}\n{_commands(target)}")
+    typed = " ".join(target.path)
     if len(call.args) < command.least:
         there = f", found {' '.join(call.args)}" if call.args else ""
         raise call.usage_problem(f"missing argument: {typed} needs {command.usage}{there}")
@@ -206,58 +206,58 @@ def understand(program: Program, argv: Sequence[str]) -> Call:
     return call
 
 
-def _first_word(found: Found, rest: Sequence[str]) -> int | None:
+def _first_word(target: CommandTarget, rest: Sequence[str]) -> int | None:
     """The index of the first word that is neither a flag nor the value of one."""
     index = 0
     while index < len(rest) and rest[index] != "--":
         if not rest[index].startswith("-") or rest[index] == "-":
             return index
-        index += 1 + values_behind(found.flags, rest[index])
+        index += 1 + values_behind(target.flags, rest[index])
     return None
 
 
-def _commands(found: Found) -> str:
-    return f"Commands: {', '.join(' '.join(row.path) for row in found.program.children(found.path))}"
+def _commands(target: CommandTarget) -> str:
+    return f"Commands: {', '.join(' '.join(row.path) for row in target.program.children(target.path))}"
 
 
-def _unknown(found: Found, rest: Sequence[str], place: int) -> str:
+def _unknown(target: CommandTarget, rest: Sequence[str], place: int) -> str:
     """The error for `get rolout x` and `get shop`, with the command line that the user may have meant."""
-    word, program = rest[place], found.program
-    if not found.path:
+    word, program = rest[place], target.program
+    if not target.path:
         return unknown_command(program, word)
     import difflib
 
-    known = {name: row for row in program.children(found.path) for name in (row.path[-1], *row.aliases)}
+    known = {name: row for row in program.children(target.path) for name in (row.path[-1], *row.aliases)}
     near = difflib.get_close_matches(word, known, n=1)
     if near:
         meant = [known[near[0]].path[-1]]
     elif "rollout" in known:
-        meant = ["rollouts", "--name", word] if found.path == ("list",) else ["rollout", word]
+        meant = ["rollouts", "--name", word] if target.path == ("list",) else ["rollout", word]
     else:
         meant = []
-    said = f'unknown command "{" ".join(found.path)} {word}"\n'
+    message = f'unknown command "{" ".join(target.path)} {word}"\n'
     if meant:
-        words = (*found.path, *meant, *rest[:place], *rest[place + 1 :])
-        said += f"Did you mean: {program.typed} {' '.join(map(_quoted, words))}\n"
-    return said + _commands(found)
+        words = (*target.path, *meant, *rest[:place], *rest[place + 1 :])
+        message += f"Did you mean: {program.typed} {' '.join(map(_quoted, words))}\n"
+    return message + _commands(target)
 
 
-def find(program: Program, argv: Sequence[str]) -> tuple[Found, list[str]]:
+def find(program: Program, argv: Sequence[str]) -> tuple[CommandTarget, list[str]]:
     """The command that the words of `argv` name, and the remaining arguments."""
-    found, rest, index = Found(program), list(argv), 0
+    target, rest, index = CommandTarget(program), list(argv), 0
     while index < len(rest):
         word = rest[index]
         if word == "--":
             break
         if word.startswith("-") and word != "-":
-            index += 1 + values_behind(found.flags, word)
+            index += 1 + values_behind(target.flags, word)
             continue
-        row = found.child(word)
+        row = target.child(word)
         if row is None:
             break
         del rest[index]
-        found = Found(program, row.path)
-    return found, rest
+        target = CommandTarget(program, row.path)
+    return target, rest
 
 
 def unknown_command(program: Program, word: str) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
-    from serinus.cli.framework.commandline import Found
+    from serinus.cli.framework.commandline import CommandTarget
 
     Value = str | bool | int | float | list[str] | None
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class UsageProblem(Exception):
     """An invalid command line. `usage`: it names no command, so the list of commands replaces the error."""
 
-    def __init__(self, message: str = "", *, usage: Found | None = None) -> None:
+    def __init__(self, message: str = "", *, usage: CommandTarget | None = None) -> None:
         super().__init__(message)
         self.message, self.usage = message, usage
 

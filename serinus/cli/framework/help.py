@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serinus.cli.framework.commandline import Found, Row
+from serinus.cli.framework.commandline import CommandTarget, Row
 from serinus.cli.framework.flags import HELP, Flag
 
 TYPE_CHECKING = False
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-def help_text(found: Found) -> str:
+def help_text(target: CommandTarget) -> str:
     """The description and the usage of a command."""
-    program, command = found.program, found.command
-    row = program.row(found.path)
-    typed = " ".join((program.typed, *found.path))
-    children = program.children(found.path)
+    program, command = target.program, target.command
+    row = program.row(target.path)
+    typed = " ".join((program.typed, *target.path))
+    children = program.children(target.path)
     parts = [command.about if command else row.short if row else program.about]
     usage = [f"  {typed} {command.usage}".rstrip() + " [flags]"] if command else []
     usage += [f"  {typed} COMMAND"] if children else []
@@ -28,7 +28,7 @@ def help_text(found: Found) -> str:
         parts.append("\n".join(["Commands:", *_commands(children)]))
     own = [f for f in (command.flags if command else ()) if not f.deprecated and not f.hidden]
     parts.append("\n".join(["Flags:", *_flags([*own, HELP])]))
-    if program.flags and (command or found.path):
+    if program.flags and (command or target.path):
         parts.append("Flags of kubectl, before or after the command:\n" + _names(program.flags))
     elif program.flags:
         parts.append("\n".join(["Flags of kubectl, before or after the command:", *_flags(program.flags)]))
@@ -46,7 +46,7 @@ def _commands(rows: Sequence[Row]) -> list[str]:
 def _flags(flags: Iterable[Flag]) -> list[str]:
     lines = [(_spelled(flag), _said(flag)) for flag in flags]
     wide = max(len(spelled) for spelled, _ in lines) + 2
-    return [f"  {spelled:{wide}}{said}" for spelled, said in lines]
+    return [f"  {spelled:{wide}}{text}" for spelled, text in lines]
 
 
 def _spelled(flag: Flag) -> str:

@@ -19,7 +19,7 @@ FORMATS = ("table", "wide", "json", "yaml", "name")
 OUTPUT = Flag("output", "How to answer: table, wide, json, yaml or name", short="o", metavar="FORMAT")
 
 
-def wanted(call: Call) -> str:
+def output_format(call: Call) -> str:
     """One of FORMATS. Problem for another."""
     given = call.text("output") or "table"
     if given not in FORMATS:

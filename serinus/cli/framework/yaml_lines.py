@@ -24,13 +24,13 @@ def line_of(chunk: Chunk, path: str) -> int:
         return chunk.line
     line = node.start_mark.line
     for name, number in _PART.findall(path):
-        found = _below(node, name, int(number) if number else 0)
-        if found is None and name:
+        position = _below(node, name, int(number) if number else 0)
+        if position is None and name:
             through = next((way for key in _LEFT_OUT if (way := _below(node, key, 0))), None)
-            found = _below(through[1], name, 0) if through else None
-        if found is None:
+            position = _below(through[1], name, 0) if through else None
+        if position is None:
             break
-        line, node = found
+        line, node = position
     return chunk.line + line
 
 

@@ -102,7 +102,7 @@ def run(call: Call) -> int:
     script = SCRIPTS.get(call.args[0])
     if script is None:
         raise Problem(f'invalid argument "{call.args[0]}" for completion', f"Shells: {', '.join(SCRIPTS)}", code=USAGE)
-    name = call.found.program.name.split()[0]
+    name = call.target.program.name.split()[0]
     sys.stdout.write(script.replace("%FUNCTION%", name.replace("-", "_")).replace("%PROGRAM%", name))
     return 0
 

@@ -29,26 +29,26 @@ def run(call: Call) -> int:
         wrong = complaints(objects[0])
         if wrong:
             raise Problem(f"{filename}: {wrong[0]}", "\n".join(wrong[1:]))
-        made = create(session, resource, objects[0], tried=tried)
-        print(told(resource, made, tried=tried))
-        created.append((resource, made))
+        obj = create(session, resource, objects[0], tried=tried)
+        print(told(resource, obj, tried=tried))
+        created.append((resource, obj))
     return _watch(call, created) if call.truth("watch") and not tried else 0
 
 
 def resource_of(obj: Json) -> Resource:
     group = obj["apiVersion"].rpartition("/")[0]
-    found = next((r for r in ARGOPROJ if (r.api_version, r.kind) == (obj["apiVersion"], obj["kind"])), None)
-    if found is None:
+    resource = next((r for r in ARGOPROJ if (r.api_version, r.kind) == (obj["apiVersion"], obj["kind"])), None)
+    if resource is None:
         raise Problem(
             f"creates of {group}/{obj['kind']} unsupported",
             "Of argoproj.io/v1alpha1 these can be created: " + ", ".join(r.kind for r in ARGOPROJ),
         )
-    return found
+    return resource
 
 
-def told(resource: Resource, made: Json, *, tried: bool) -> str:
+def told(resource: Resource, obj: Json, *, tried: bool) -> str:
     """The line that scripts parse. The line for `--dry-run` differs from it."""
-    name = f"{resource.singular}.argoproj.io/{made['metadata'].get('name') or made['metadata'].get('generateName')}"
+    name = f"{resource.singular}.argoproj.io/{obj['metadata'].get('name') or obj['metadata'].get('generateName')}"
     return f"{name} would be created" if tried else f"{name} created"
 
 
@@ -68,16 +68,16 @@ def create(session: Session, resource: Resource, obj: Json, *, tried: bool = Fal
 
 
 def _watch(call: Call, created: list[tuple[Resource, Json]]) -> int:
-    resource, made = created[-1]
+    resource, obj = created[-1]
     if resource not in (ROLLOUTS, EXPERIMENTS):
         raise Problem("Can only watch resources of type Rollout or Experiment")
-    meta = made["metadata"]
+    meta = obj["metadata"]
     given = {**call.given, "namespace": str(meta["namespace"])}
-    program = call.found.program
+    program = call.target.program
     shown = understand(program, ["get", resource.singular, str(meta["name"]), "--watch"])
-    names = {flag.name for flag in (*program.flags, *shown.found.flags)}
+    names = {flag.name for flag in (*program.flags, *shown.target.flags)}
     shown.given |= {name: value for name, value in given.items() if name in names}
-    command = shown.found.command
+    command = shown.target.command
     assert command is not None
     return command.run(shown)
 

@@ -39,13 +39,13 @@ def run(call: Call) -> int:
 
 
 def arguments(texts: list[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise Problem("arguments must be in the form NAME=VALUE", f"Found: {text}", code=USAGE)
-        found[name] = value
-    return found
+        values[name] = value
+    return values
 
 
 def analysis_run(
@@ -85,10 +85,10 @@ def _template(call: Call, session: Session) -> Json:
 
     filename = call.text("from-file")
     objects = documents(filename)
-    wanted = CLUSTER_ANALYSIS_TEMPLATES.kind if call.truth("global") else ANALYSIS_TEMPLATES.kind
-    if len(objects) != 1 or objects[0]["kind"] != wanted:
+    kind = CLUSTER_ANALYSIS_TEMPLATES.kind if call.truth("global") else ANALYSIS_TEMPLATES.kind
+    if len(objects) != 1 or objects[0]["kind"] != kind:
         kinds = ", ".join(str(obj["kind"]) for obj in objects) or "nothing"
-        raise Problem(f"{filename}: one {wanted} was expected, found {kinds}")
+        raise Problem(f"{filename}: one {kind} was expected, found {kinds}")
     wrong = complaints(objects[0])
     if wrong:
         raise Problem(f"{filename}: {wrong[0]}", "\n".join(wrong[1:]))

@@ -66,8 +66,8 @@ def examined(session: Session, now: float, flags: str = "") -> Iterator[Finding]
     for resource in ARGOPROJ:
         yield _tried(session, resource, flags)
     yield _tried(session, REPLICA_SETS, flags)
-    found, home = _controller(session, now, flags)
-    yield found
+    finding, home = _controller(session, now, flags)
+    yield finding
     yield from _routers(session, home)
     yield from _providers(session, home.namespace)
     yield from _notification_places(session, home.namespace, now)
@@ -104,13 +104,13 @@ def _notifications(session: Session, flags: str) -> Iterator[Finding]:
         except ApiError:
             return
     fix = f"See kubectl argo rollouts notifications lint{flags} and notifications history ROLLOUT{flags}."
-    found = refusing(sendings(events))
-    for one in found[:MOST_DESTINATIONS]:
+    refused = refusing(sendings(events))
+    for one in refused[:MOST_DESTINATIONS]:
         yield Finding(f"notifications to {one.to}", f"{one.trigger} {WORDS[one.state]}: {one.why}", fix)
-    if len(found) > MOST_DESTINATIONS:
+    if len(refused) > MOST_DESTINATIONS:
         yield Finding(
             "notifications",
-            f"{counted(len(found) - MOST_DESTINATIONS, 'more destination takes', 'more destinations take')} none",
+            f"{counted(len(refused) - MOST_DESTINATIONS, 'more destination takes', 'more destinations take')} none",
             fix,
         )
 
@@ -120,12 +120,12 @@ def _tried(session: Session, resource: Resource, flags: str) -> Finding:
 
     where = f"namespace {session.namespace}" if resource.namespaced else "the cluster"
     try:
-        found = len(session.client.list(resource, session.namespace).get("items") or [])
+        count = len(session.client.list(resource, session.namespace).get("items") or [])
     except ApiError as error:
         return Finding(
             resource.kind, error.message or str(error), _fix(error, f"{resource.kind} objects in {where}", flags)
         )
-    return Finding(resource.kind, f"can be read ({found} in {where})")
+    return Finding(resource.kind, f"can be read ({count} in {where})")
 
 
 def _fix(error: ApiError, what: str, flags: str) -> str:

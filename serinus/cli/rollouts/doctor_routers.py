@@ -84,17 +84,17 @@ def _of_rollout(rollout: Rollout, objects: _Objects, mesh: IstioCluster) -> Iter
         kind = kind_name(ref.kind)
         what = f"{named}, {kind} {ref.name}" if name != ANY else f"{named}, {kind} by labels"
         try:
-            found = objects.exists(ref.kind, where, name)
+            exists = objects.exists(ref.kind, where, name)
         except ApiError as error:
             told |= {ref.kind} if error.code != 403 else set()
             yield _unread(what, error, f"{kind} objects in namespace {where}", mesh if in_mesh else None)
             continue
         there = f" in {mesh.named}" if in_mesh and mesh.asked else ""
-        if found is None:
+        if exists is None:
             told.add(ref.kind)
             problem, _, fix = unserved(registry.kinds()[ref.kind], objects.others(ref.kind)).partition(": ")
             yield _lacking(what, problem, there, f"{fix[:1].upper()}{fix[1:]}.", mesh)
-        elif found:
+        elif exists:
             yield Row(what, f"is there{there}")
         else:
             fix = f"Create the {kind} {ref.name}{there}: no traffic can be divided without it."

@@ -11,7 +11,7 @@ from serinus.cli.cluster.watch import Scene, Watching, surroundings
 from serinus.cli.framework.colors import paint
 from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.flags import Flag
-from serinus.cli.framework.output import OUTPUT, versioned, wanted, written
+from serinus.cli.framework.output import OUTPUT, output_format, versioned, written
 from serinus.cli.rollouts.get_rollout import show
 from serinus.cli.tree import experiment_lines
 from serinus.view.rollout_info import experiment_info
@@ -24,7 +24,7 @@ ALIASES = "exp experiments"
 def run(call: Call) -> int:
     session, name = open_session(call), call.args[0]
     colors = paint(call.truth("no-color"))
-    experiment, how = session.get(EXPERIMENTS, name), wanted(call)
+    experiment, how = session.get(EXPERIMENTS, name), output_format(call)
     if how == "name":
         print(f"experiment.argoproj.io/{name}")
         return 0

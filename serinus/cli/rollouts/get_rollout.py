@@ -13,7 +13,7 @@ from serinus.cli.framework.colors import paint
 from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.errors import NOT_FOUND, Problem
 from serinus.cli.framework.flags import Flag
-from serinus.cli.framework.output import OUTPUT, line, versioned, wanted, written
+from serinus.cli.framework.output import OUTPUT, line, output_format, versioned, written
 from serinus.cli.framework.terminal import own
 from serinus.cli.tree import rollout_lines
 from serinus.view.rollout_info import Json, Surroundings, rollout_info
@@ -34,7 +34,7 @@ Picture = Callable[[Scene], str]
 def run(call: Call) -> int:
     session, name = open_session(call), call.args[0]
     colors = paint(call.truth("no-color"))
-    rollout, how = found(session.get, name), wanted(call)
+    rollout, how = rollout_named(session.get, name), output_format(call)
     if how == "name":
         print(f"rollout.argoproj.io/{name}")
         return 0
@@ -84,7 +84,7 @@ def _lines(session: Session, rollout: Json, seconds: int) -> int:
     return 0
 
 
-def found(get: GetObject, name: str) -> Json:
+def rollout_named(get: GetObject, name: str) -> Json:
     """The Rollout. If it does not exist: Problem with the text that clients print."""
     try:
         return get(ROLLOUTS, name)

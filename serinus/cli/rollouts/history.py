@@ -18,7 +18,7 @@ from serinus.cli.cluster.session import Session, open_session
 from serinus.cli.framework.columns import Columns
 from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.flags import Flag
-from serinus.cli.rollouts.get_rollout import found
+from serinus.cli.rollouts.get_rollout import rollout_named
 from serinus.view.rollout_info import REVISION, Json
 
 SHORT = "Say which revisions there were, and who did what when"
@@ -38,7 +38,7 @@ class Entry:
 
 def run(call: Call) -> int:
     session, name = open_session(call), call.args[0]
-    entries = history(session, found(session.get, name))
+    entries = history(session, rollout_named(session.get, name))
     if call.text("output") == "json":
         print(visible_json(json.dumps([asdict(entry) for entry in entries], indent=2)))
         return 0
@@ -62,7 +62,7 @@ def history(session: Session, rollout: Json) -> list[Entry]:
 
 
 def _revisions(session: Session, meta: Json) -> list[Entry]:
-    found: list[Entry] = []
+    entries: list[Entry] = []
     for rs in session.list(REPLICA_SETS).get("items") or []:
         owners = rs["metadata"].get("ownerReferences") or []
         if not any(owner.get("uid") == meta.get("uid") for owner in owners):
@@ -71,8 +71,10 @@ def _revisions(session: Session, meta: Json) -> list[Entry]:
         images = [c.get("image") for c in rs["spec"]["template"]["spec"].get("containers") or []]
         cause = f" ({notes[CAUSE]})" if notes.get(CAUSE) else ""
         what = f"revision made: {', '.join(map(str, images))}{cause}"
-        found.append(Entry(str(rs["metadata"].get("creationTimestamp") or ""), what, "", _number(notes.get(REVISION))))
-    return found
+        entries.append(
+            Entry(str(rs["metadata"].get("creationTimestamp") or ""), what, "", _number(notes.get(REVISION)))
+        )
+    return entries
 
 
 def _number(text: object) -> int:
@@ -81,7 +83,7 @@ def _number(text: object) -> int:
 
 def _events(session: Session, meta: Json) -> list[Entry]:
     selector = f"involvedObject.uid={meta.get('uid')}"
-    found: list[Entry] = []
+    entries: list[Entry] = []
     for event in session.list(EVENTS, fields=selector).get("items") or []:
         if (event.get("involvedObject") or {}).get("uid") != meta.get("uid"):
             continue
@@ -91,21 +93,21 @@ def _events(session: Session, meta: Json) -> list[Entry]:
         count = int(event.get("count") or 1)
         times = f" ({count} times)" if count > 1 else ""
         who = str((event.get("source") or {}).get("component") or event.get("reportingComponent") or "")
-        found.append(Entry(at, str(event.get("message") or event.get("reason") or "") + times, who))
-    return found
+        entries.append(Entry(at, str(event.get("message") or event.get("reason") or "") + times, who))
+    return entries
 
 
 def _writers(meta: Json) -> list[Entry]:
     """The last write of the spec by each program. Older writes of the same program are not recorded."""
-    found: list[Entry] = []
+    entries: list[Entry] = []
     for record in meta.get("managedFields") or []:
         fields: Json = record.get("fieldsV1") or {}
         spec: Json = fields.get("f:spec") or {}
         if record.get("subresource") or not spec:
             continue
         parts = ", ".join(sorted(key.removeprefix("f:") for key in spec if key.startswith("f:")))
-        found.append(Entry(str(record.get("time") or ""), f"spec written: {parts}", str(record.get("manager") or "")))
-    return found
+        entries.append(Entry(str(record.get("time") or ""), f"spec written: {parts}", str(record.get("manager") or "")))
+    return entries
 
 
 COMMAND = Command(

@@ -30,12 +30,12 @@ def run(call: Call) -> int:
     filename = call.text("filename")
     if not filename:
         raise call.usage_problem("lint needs -f FILENAME")
-    found = [(manifest, *admitted(manifest.obj)) for manifest in manifests(filename)]
-    objects = [obj for _, obj, wrong in found if not wrong]
+    checked = [(manifest, *admitted(manifest.obj)) for manifest in manifests(filename)]
+    objects = [obj for _, obj, wrong in checked if not wrong]
     first: Finding | None = None
     warned: list[str] = []
     places: list[str] = []
-    for manifest, obj, wrong in found:
+    for manifest, obj, wrong in checked:
         if not obj["apiVersion"].startswith("argoproj.io/"):
             continue
         if not wrong and obj["kind"] == "Rollout":
@@ -87,7 +87,7 @@ def _of_rollout(obj: Json, near: list[Json]) -> Iterator[Finding]:
 
     rollout = _typed(obj, Rollout)
     templates = {f"{o['kind']}/{_name(o)}": o for o in near if o["kind"] in _TEMPLATES}
-    found = validate_all(
+    findings = validate_all(
         rollout,
         services={_name(o): _typed(o, Service) for o in near if o["kind"] == "Service"},
         ingresses={_name(o): _typed(o, Ingress) for o in near if o["kind"] == "Ingress"},
@@ -95,7 +95,7 @@ def _of_rollout(obj: Json, near: list[Json]) -> Iterator[Finding]:
         workload=_workload(rollout.spec.workload_ref, near),
         rules=RULES,
     )
-    yield from [finding for finding in found if finding.missing is None] or analysis_findings(rollout, templates)
+    yield from [finding for finding in findings if finding.missing is None] or analysis_findings(rollout, templates)
 
 
 def short_steps(obj: Json, objects: list[Json]) -> list[str]:
@@ -111,8 +111,8 @@ def short_steps(obj: Json, objects: list[Json]) -> list[str]:
 def _workload(reference: WorkloadRef | None, near: list[Json]) -> Workload | None:
     from serinus.api.workloads import Workload
 
-    wanted = (reference.api_version, reference.kind, reference.name) if reference else None
-    return next((_typed(o, Workload) for o in near if (o["apiVersion"], o["kind"], _name(o)) == wanted), None)
+    identity = (reference.api_version, reference.kind, reference.name) if reference else None
+    return next((_typed(o, Workload) for o in near if (o["apiVersion"], o["kind"], _name(o)) == identity), None)
 
 
 def _of_experiment(obj: Json) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from serinus.cli.cluster.session import open_session
 from serinus.cli.framework.columns import Columns
 from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.flags import Flag
-from serinus.cli.framework.output import OUTPUT, versioned, wanted, written
+from serinus.cli.framework.output import OUTPUT, output_format, versioned, written
 from serinus.view.rollout_info import Json, Surroundings, experiment_info
 from serinus.view.rollout_json import experiment_json
 
@@ -23,7 +23,7 @@ ALIASES = "exp experiment"
 def run(call: Call) -> int:
     session, everywhere = open_session(call), call.truth("all-namespaces")
     items: list[Json] = session.list(EXPERIMENTS, everywhere=everywhere).get("items") or []
-    how = wanted(call)
+    how = output_format(call)
     if how == "name":
         sys.stdout.write("".join(f"experiment.argoproj.io/{item['metadata']['name']}\n" for item in items))
         return 0

@@ -12,7 +12,7 @@ from serinus.cli.cluster.session import Session, open_session
 from serinus.cli.framework.columns import Columns
 from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.flags import Flag
-from serinus.cli.framework.output import OUTPUT, versioned, wanted, written
+from serinus.cli.framework.output import OUTPUT, output_format, versioned, written
 from serinus.view.rollout_info import Json, phase_and_message, set_weight, step, strategy
 
 SHORT = "List Rollouts"
@@ -28,9 +28,9 @@ def run(call: Call) -> int:
     session = open_session(call)
     everywhere, stamped = call.truth("all-namespaces"), call.truth("timestamps")
     fields = f"metadata.name={call.text('name')}" if call.text("name") else ""
-    found = session.list(ROLLOUTS, everywhere=everywhere, fields=fields)
-    items: list[Json] = found.get("items") or []
-    how = wanted(call)
+    listing = session.list(ROLLOUTS, everywhere=everywhere, fields=fields)
+    items: list[Json] = listing.get("items") or []
+    how = output_format(call)
     if how in ("json", "yaml", "name"):
         return _told(items, how)
     table = columns(everywhere, stamped, wide=how == "wide")
@@ -45,9 +45,9 @@ def run(call: Call) -> int:
         return 0
     print("\n".join(table.table([cells(item) for item in items])), flush=True)
     if call.truth("watch"):
-        version = str((found.get("metadata") or {}).get("resourceVersion") or "")
-        seen = {_key(item): summary(item) for item in items}
-        _follow(session, everywhere, fields, version, seen, lambda rollout: table.row(cells(rollout)))
+        version = str((listing.get("metadata") or {}).get("resourceVersion") or "")
+        summaries = {_key(item): summary(item) for item in items}
+        _follow(session, everywhere, fields, version, summaries, lambda rollout: table.row(cells(rollout)))
     return 0
 
 
@@ -94,7 +94,7 @@ def _follow(
     everywhere: bool,
     fields: str,
     version: str,
-    seen: dict[tuple[str, str], list[str]],
+    summaries: dict[tuple[str, str], list[str]],
     row: Callable[[Json], str],
 ) -> None:
     """Print a line for each change of the table until Ctrl-C. Problem if the watch fails."""
@@ -108,9 +108,9 @@ def _follow(
                 failures = 0
                 version = str(rollout["metadata"].get("resourceVersion") or version)
                 if kind == "DELETED":
-                    seen.pop(_key(rollout), None)
-                elif kind != "BOOKMARK" and seen.get(_key(rollout)) != (new := summary(rollout)):
-                    seen[_key(rollout)] = new
+                    summaries.pop(_key(rollout), None)
+                elif kind != "BOOKMARK" and summaries.get(_key(rollout)) != (new := summary(rollout)):
+                    summaries[_key(rollout)] = new
                     print(row(rollout), flush=True)
         except Gone:
             version = ""

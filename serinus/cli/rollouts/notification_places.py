@@ -28,8 +28,8 @@ def unread(session: Session, controller: str, now: float) -> Iterator[Unread]:
     leading = leaders(_items(session, LEASES), now)
     homes = [*dict.fromkeys(leader.namespace for leader in leading)] or [controller]
     for space in dict.fromkeys((*homes, session.namespace)):
-        for found in _items(session, CONFIG_MAPS, space):
-            name, data = str((found.get("metadata") or {}).get("name") or ""), found.get("data") or {}
+        for config_map in _items(session, CONFIG_MAPS, space):
+            name, data = str((config_map.get("metadata") or {}).get("name") or ""), config_map.get("data") or {}
             what = f"ConfigMap {name} in namespace {space}"
             if name != NOTIFICATION_CONFIG_MAP:
                 if _looks_meant(name, data):

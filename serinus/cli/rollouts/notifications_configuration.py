@@ -39,16 +39,16 @@ def configuration(call: Call) -> Configuration:
 def _config_map(call: Call) -> tuple[str, dict[str, str]]:
     file = call.text("config-map")
     if file:
-        found = _from_file(file, "ConfigMap", NOTIFICATION_CONFIG_MAP)
-        return str(found["metadata"].get("namespace") or ""), _texts(found.get("data"))
+        config_map = _from_file(file, "ConfigMap", NOTIFICATION_CONFIG_MAP)
+        return str(config_map["metadata"].get("namespace") or ""), _texts(config_map.get("data"))
     from serinus.api.resources import CONFIG_MAPS
 
     session = open_session(call)
     spaces = dict.fromkeys((call.text("controller-namespace"), session.namespace))
     for space in spaces:
-        found = _optional(session, CONFIG_MAPS, space, NOTIFICATION_CONFIG_MAP)
-        if found is not None:
-            return space, _texts(found.get("data"))
+        config_map = _optional(session, CONFIG_MAPS, space, NOTIFICATION_CONFIG_MAP)
+        if config_map is not None:
+            return space, _texts(config_map.get("data"))
     raise Problem(
         f'configmaps "{NOTIFICATION_CONFIG_MAP}" not found in namespace {" or ".join(spaces)}',
         "Name the controller's namespace with --controller-namespace, or a file with --config-map.",
@@ -77,8 +77,8 @@ def _secret(call: Call, space: str) -> dict[str, bytes]:
         return {}
     from serinus.api.resources import SECRETS
 
-    found = _optional(open_session(call), SECRETS, space, NOTIFICATION_SECRET)
-    return _decoded(found) if found is not None else {}
+    secret = _optional(open_session(call), SECRETS, space, NOTIFICATION_SECRET)
+    return _decoded(secret) if secret is not None else {}
 
 
 def _optional(session: Session, resource: Resource, space: str, name: str) -> Json | None:
@@ -118,13 +118,13 @@ def _texts(data: Any) -> dict[str, str]:
 
 
 def _decoded(secret: Json) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
+    values: dict[str, bytes] = {}
     for key, value in _texts(secret.get("data")).items():
         try:
-            found[key] = base64.b64decode(value)
+            values[key] = base64.b64decode(value)
         except (binascii.Error, ValueError):
             continue
-    return found | {key: value.encode() for key, value in _texts(secret.get("stringData")).items()}
+    return values | {key: value.encode() for key, value in _texts(secret.get("stringData")).items()}
 
 
 def rollout(call: Call, name: str) -> Json:
@@ -133,23 +133,26 @@ def rollout(call: Call, name: str) -> Json:
         from serinus.api.yaml.reader import YamlError, documents
 
         try:
-            found = [d.value for d in documents(Path(name).read_text()) if isinstance(d.value, dict)]
+            objects = [d.value for d in documents(Path(name).read_text()) if isinstance(d.value, dict)]
         except (YamlError, OSError) as error:
             raise Problem(f"failed to load resource: {name}: {error}", code=USAGE) from None
-        made = next((obj for obj in found if obj.get("kind") == "Rollout"), None)
-        if made is None:
+        subject = next((obj for obj in objects if obj.get("kind") == "Rollout"), None)
+        if subject is None:
             raise Problem(f"failed to load resource: {name} has no Rollout", code=USAGE)
-        return made
+        return subject
     from serinus.api.resources import ROLLOUTS
     from serinus.cli.cluster.watch import workload_of
 
     session = open_session(call)
-    made = session.get(ROLLOUTS, name)
-    workload = workload_of(session, made)
+    subject = session.get(ROLLOUTS, name)
+    workload = workload_of(session, subject)
     if workload is not None:
         spec: Json = workload.get("spec") or {}
-        made = {**made, "spec": {**made["spec"], **{k: spec[k] for k in ("template", "selector") if k in spec}}}
-    return made
+        subject = {
+            **subject,
+            "spec": {**subject["spec"], **{k: spec[k] for k in ("template", "selector") if k in spec}},
+        }
+    return subject
 
 
 def shown(value: object, call: Call) -> str:
@@ -177,8 +180,8 @@ OUTPUT = Flag(
 def table(heads: list[str], rows: list[list[str]]) -> str:
     from serinus.cli.framework.columns import Columns
 
-    made = Columns(heads, [5] * len(heads)).table(rows)
-    return "".join(line.rstrip() + "\n" for line in made)
+    lines = Columns(heads, [5] * len(heads)).table(rows)
+    return "".join(line.rstrip() + "\n" for line in lines)
 
 
 def chosen(known: Any, call: Call, what: str) -> list[str]:

@@ -51,26 +51,26 @@ def _explain(call: Call, about: Json) -> None:
     from serinus.notifications.variables import variables
 
     try:
-        found = configuration(call)
+        config = configuration(call)
     except Problem as problem:
         sys.stdout.write(f"No configuration: {problem.message}\n")
         return
     metadata = about["metadata"]
     annotations = metadata.get("annotations") or {}
-    wanted, problems = subscribed(found, annotations, metadata.get("labels") or {})
+    subscriptions, problems = subscribed(config, annotations, metadata.get("labels") or {})
     state = read_state(annotations.get(NOTIFIED) or "{}")
     rows: list[list[str]] = []
-    for trigger, destinations in sorted(wanted.items()):
-        known = found.triggers.get(trigger)
+    for trigger, destinations in sorted(subscriptions.items()):
+        known = config.triggers.get(trigger)
         for to in destinations:
             if known is None:
                 why = "there is no trigger of this name in the configuration"
-            elif to.service not in found.services:
+            elif to.service not in config.services:
                 why = f"there is no service {to.service} in the configuration"
             elif all(one.when is None for one in known.conditions):
                 why = "sent at each Event of that name"
             else:
-                judged = by_condition(found, {trigger: [to]}, variables(about, found.secrets), state, time.time())
+                judged = by_condition(config, {trigger: [to]}, variables(about, config.secrets), state, time.time())
                 told = any(f"{trigger}:" in key and key.endswith(f":{to.service}:{to.recipient}") for key in state)
                 why = (
                     "is due now"

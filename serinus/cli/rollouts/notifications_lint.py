@@ -12,12 +12,12 @@ SHORT = "Check a configuration of notifications"
 def run(call: Call) -> int:
     from serinus.notifications.lint import problems_of, problems_of_object
 
-    found = configuration(call)
-    problems = [*problems_of(found)]
+    config = configuration(call)
+    problems = [*problems_of(config)]
     places = unread_places(call)
     for name in call.args:
         about = rollout(call, name)
-        problems += problems_of_object(found, about.get("metadata") or {})
+        problems += problems_of_object(config, about.get("metadata") or {})
     for problem in problems:
         print(f"{problem.severity}: {problem}")
     for place in places:

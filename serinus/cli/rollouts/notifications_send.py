@@ -15,18 +15,18 @@ def run(call: Call) -> int:
     from serinus.notifications.due import subscribed
 
     name, subject = call.args
-    found, about = configuration(call), rollout(call, subject)
-    trigger = found.triggers.get(name)
+    config, about = configuration(call), rollout(call, subject)
+    trigger = config.triggers.get(name)
     if trigger is None:
-        raise missing("trigger", name, found.triggers)
+        raise missing("trigger", name, config.triggers)
     metadata = about.get("metadata") or {}
-    wanted, _ = subscribed(found, metadata.get("annotations") or {}, metadata.get("labels") or {})
-    destinations = wanted.get(name, [])
+    subscriptions, _ = subscribed(config, metadata.get("annotations") or {}, metadata.get("labels") or {})
+    destinations = subscriptions.get(name, [])
     if not destinations:
         sys.stdout.write(f"Nobody subscribed to {name} for this Rollout.\n")
     for condition in trigger.conditions:
         for to in destinations:
-            deliver(found, condition.send, about, str(to), dry=call.truth("dry-run"))
+            deliver(config, condition.send, about, str(to), dry=call.truth("dry-run"))
     return 0
 
 

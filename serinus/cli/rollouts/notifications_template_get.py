@@ -15,14 +15,14 @@ WIDEST = 100
 
 
 def run(call: Call) -> int:
-    found = configuration(call)
-    names = chosen(found.templates, call, "template")
+    config = configuration(call)
+    names = chosen(config.templates, call, "template")
     if call.text("output") == "name":
         sys.stdout.write("".join(f"{name}\n" for name in names))
     elif call.text("output") == "wide":
-        sys.stdout.write(table(["NAME", "PREVIEW"], [[name, _preview(found.templates[name])] for name in names]))
+        sys.stdout.write(table(["NAME", "PREVIEW"], [[name, _preview(config.templates[name])] for name in names]))
     else:
-        sys.stdout.write(shown({name: found.templates[name].source for name in names}, call))
+        sys.stdout.write(shown({name: config.templates[name].source for name in names}, call))
     return 0
 
 

@@ -24,17 +24,17 @@ DRY_RUN = Flag("dry-run", "Print the messages, send nothing", default=False)
 
 def run(call: Call) -> int:
     name, subject = call.args
-    found = configuration(call)
-    if name not in found.templates:
-        broken = next((str(p) for p in found.problems if p.key == f"template.{name}"), "")
-        raise Problem(broken) if broken else missing("template", name, found.templates)
+    config = configuration(call)
+    if name not in config.templates:
+        broken = next((str(p) for p in config.problems if p.key == f"template.{name}"), "")
+        raise Problem(broken) if broken else missing("template", name, config.templates)
     recipients = call.texts("recipient") or [f"{CONSOLE}:stdout"]
     for to in recipients:
-        deliver(found, (name,), rollout(call, subject), to, dry=call.truth("dry-run"))
+        deliver(config, (name,), rollout(call, subject), to, dry=call.truth("dry-run"))
     return 0
 
 
-def deliver(found: Configuration, names: tuple[str, ...], about: dict[str, Any], to: str, *, dry: bool) -> None:
+def deliver(config: Configuration, names: tuple[str, ...], about: dict[str, Any], to: str, *, dry: bool) -> None:
     """Send one message to one recipient. Problem if it cannot be rendered, or is not accepted."""
     import asyncio
     import time
@@ -47,27 +47,27 @@ def deliver(found: Configuration, names: tuple[str, ...], about: dict[str, Any],
     from serinus.notifications.variables import for_templates, variables
 
     service_name, recipient = recipient_of(to)
-    service = found.services.get(service_name)
+    service = config.services.get(service_name)
     if service is None and service_name != CONSOLE:
-        raise missing("service", service_name, found.services)
+        raise missing("service", service_name, config.services)
     now = time.time()
-    values = for_templates(variables(about, found.secrets), service_name, recipient, now)
-    definitions = [found.templates[name] for name in names]
+    values = for_templates(variables(about, config.secrets), service_name, recipient, now)
+    definitions = [config.templates[name] for name in names]
     try:
-        made = render(definitions, service_name, service.type if service else "", values, now)
+        notification = render(definitions, service_name, service.type if service else "", values, now)
     except TemplateError as error:
         raise Problem(f"failed to notify '{to}': {error}") from None
     if service is None or dry:
-        sys.stdout.write(_printed(definitions, values, now, made.message if dry else None, to))
+        sys.stdout.write(_printed(definitions, values, now, notification.message if dry else None, to))
         return
     try:
-        asyncio.run(_sent(service, names, made, recipient))
+        asyncio.run(_sent(service, names, notification, recipient))
     except (Delayed, Refused) as error:
         raise Problem(f"failed to notify '{to}': {Hidden(service.secrets).foreign(str(error), 300)}") from None
     sys.stdout.write(f"sent to {to}\n")
 
 
-async def _sent(service: Any, names: tuple[str, ...], made: Any, recipient: str) -> None:
+async def _sent(service: Any, names: tuple[str, ...], notification: Any, recipient: str) -> None:
     import asyncio
     import os
     import time
@@ -77,7 +77,14 @@ async def _sent(service: Any, names: tuple[str, ...], made: Any, recipient: str)
     from serinus.notifications.services.service import SECONDS, Delayed, Job, Reach
 
     async with Http() as http:
-        job = Job(service.name, recipient, made.message, made.section, Reach(http, time.time, os.environ), names)
+        job = Job(
+            service.name,
+            recipient,
+            notification.message,
+            notification.section,
+            Reach(http, time.time, os.environ),
+            names,
+        )
         try:
             async with asyncio.timeout(SECONDS):
                 await SERVICES[service.type].send(service.options, job)
@@ -102,10 +109,10 @@ def _printed(definitions: Any, values: Any, now: float, message: str | None, to:
             if part.startswith(f"{service.section}.")
         }
         for name in sorted(names) if service.section == "webhook" else [kind]:
-            made = render(definitions, name, kind, values, now)
-            whole["message"] = made.message
-            if made.section is not None and service.section:
-                section = {key: value for key, value in msgspec.to_builtins(made.section).items() if value}
+            notification = render(definitions, name, kind, values, now)
+            whole["message"] = notification.message
+            if notification.section is not None and service.section:
+                section = {key: value for key, value in msgspec.to_builtins(notification.section).items() if value}
                 whole[service.section] = (
                     {**whole.get(service.section, {}), name: section} if service.section == "webhook" else section
                 )

@@ -12,19 +12,19 @@ SHORT = "Show triggers"
 
 
 def run(call: Call) -> int:
-    found = configuration(call)
-    names = chosen(found.triggers, call, "trigger")
+    config = configuration(call)
+    names = chosen(config.triggers, call, "trigger")
     if call.text("output") == "name":
         sys.stdout.write("".join(f"{name}\n" for name in names))
     elif call.text("output") == "wide":
         rows: list[list[str]] = []
         for name in names:
-            for at, one in enumerate(found.triggers[name].conditions):
+            for at, one in enumerate(config.triggers[name].conditions):
                 rows.append([name if not at else "", ", ".join(one.send), one.when_text])
         sys.stdout.write(table(["NAME", "TEMPLATE", "CONDITION"], rows))
     else:
         sys.stdout.write(
-            shown({name: [_written(one) for one in found.triggers[name].conditions] for name in names}, call)
+            shown({name: [_written(one) for one in config.triggers[name].conditions] for name in names}, call)
         )
     return 0
 

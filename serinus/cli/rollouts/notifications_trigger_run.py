@@ -17,13 +17,13 @@ def run(call: Call) -> int:
     from serinus.notifications.variables import for_conditions, variables
 
     name, subject = call.args
-    found = configuration(call)
-    trigger = found.triggers.get(name)
+    config = configuration(call)
+    trigger = config.triggers.get(name)
     if trigger is None:
-        broken = next((str(p) for p in found.problems if p.key == f"trigger.{name}" and p.severity == "error"), "")
-        raise Problem(broken) if broken else missing("trigger", name, found.triggers)
+        broken = next((str(p) for p in config.problems if p.key == f"trigger.{name}" and p.severity == "error"), "")
+        raise Problem(broken) if broken else missing("trigger", name, config.triggers)
     now = time.time()
-    values = for_conditions(variables(rollout(call, subject), found.secrets), now)
+    values = for_conditions(variables(rollout(call, subject), config.secrets), now)
     rows: list[list[str]] = []
     wrong: list[str] = []
     for at, one in enumerate(trigger.conditions):

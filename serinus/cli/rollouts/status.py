@@ -15,7 +15,7 @@ from serinus.cli.cluster.watch import Watching, referred, workload_of
 from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.errors import DEGRADED, ERROR, INTERRUPTED, PAUSED, TIMED_OUT, USAGE, Problem
 from serinus.cli.framework.flags import Flag
-from serinus.cli.rollouts.get_rollout import deleted, found
+from serinus.cli.rollouts.get_rollout import deleted, rollout_named
 from serinus.view.rollout_info import Json, phase_and_message
 
 SHORT = "Follow a Rollout until it is done, and say how it ended"
@@ -37,7 +37,7 @@ def run(call: Call) -> int:
         ) from None
     goal = _goal(call.text("until"))
     session, name = open_session(call), call.args[0]
-    rollout = found(session.get, name)
+    rollout = rollout_named(session.get, name)
     if not call.truth("watch"):
         phase, message = phase_and_message(rollout, workload_of(session, rollout))
         print(phase if phase in ENDED else _line(phase, message))
@@ -66,7 +66,7 @@ def _follow(session: Session, name: str, workload: str, until: float | None, goa
 
     Returns (0 at the goal, INTERRUPTED after a signal, otherwise ERROR; the last phase; the last message).
     """
-    seen, troubled, ended = ("", ""), False, ERROR
+    shown, troubled, ended = ("", ""), False, ERROR
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     watching = Watching(session, ROLLOUTS, name, wide=False, workload=workload)
     try:
@@ -77,9 +77,9 @@ def _follow(session: Session, name: str, workload: str, until: float | None, goa
                 sys.stderr.write(f"{scene.trouble}; trying again\n")
             troubled = bool(scene.trouble)
             now = phase_and_message(scene.main, scene.around.workload)
-            if now != seen:
+            if now != shown:
                 print(_line(*now), flush=True)
-                seen = now
+                shown = now
             if goal is not None and goal(now[0], scene.main):
                 ended = 0
             if ended == 0 or now[0] == "Degraded" or (goal is None and now[0] in ENDED):
@@ -90,7 +90,7 @@ def _follow(session: Session, name: str, workload: str, until: float | None, goa
             sys.stderr.write(f"\nNo longer watching; rollout {name} goes on.\n")
     finally:
         watching.stop()
-    return ended, *seen
+    return ended, *shown
 
 
 def _line(phase: str, message: str) -> str:

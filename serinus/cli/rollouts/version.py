@@ -13,7 +13,7 @@ SHORT = "Show the version"
 
 
 def run(call: Call) -> int:
-    name = call.found.program.name.split()[0]
+    name = call.target.program.name.split()[0]
     # Scripts read the plugin's first line. Another program of this name has other versions.
     print(f"serinus: v{serinus.__version__}" if name == "serinus" else f"{name}: v{serinus.__version__}+serinus")
     if not call.truth("short"):

@@ -22,7 +22,7 @@ from serinus.cli.cluster.session import Session, open_session
 from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.errors import Problem
 from serinus.cli.framework.flags import Flag
-from serinus.cli.rollouts.get_rollout import found
+from serinus.cli.rollouts.get_rollout import rollout_named
 from serinus.engine.core.plan import Snapshot
 from serinus.engine.explain.metrics import BAD, words
 from serinus.engine.explain.snapshot_reader import Read, answered, gather, resource_of
@@ -36,10 +36,10 @@ Json = dict[str, Any]
 
 def run(call: Call) -> int:
     session, name = open_session(call), call.args[0]
-    rollout = found(session.get, name)
+    rollout = rollout_named(session.get, name)
     clients = Clients(session, time.time())
     try:
-        answer = explain(seen(session, rollout, time.time(), clients))
+        answer = explain(current_snapshot(session, rollout, time.time(), clients))
         answer = replace(answer, asked=clients.mesh.asked if clients.mesh else "")
     except ApiError as refused:
         sys.stderr.write(f"This is what the status alone tells: {refused.message}\n")
@@ -88,7 +88,7 @@ def _lines(reason: Reason, now: float) -> list[str]:
     return lines
 
 
-def seen(session: Session, rollout: Json, now: float, clients: Clients | None = None) -> Snapshot:
+def current_snapshot(session: Session, rollout: Json, now: float, clients: Clients | None = None) -> Snapshot:
     """The objects of this Rollout as a controller's cache would hold them. ApiError if they are not readable."""
     clients = clients or Clients(session, now)
 

@@ -83,8 +83,11 @@ def looks_of_past(
         )
     values = argument_values([Argument(arg.name, arg.value or "") for arg in known], None)
     try:
-        found = sequential_metric(with_arguments(metric, values, Room()))
-        return (*_asked(found, [field for field in fields if field in found.queries], past, secrets), found)
+        sequential = sequential_metric(with_arguments(metric, values, Room()))
+        return (
+            *_asked(sequential, [field for field in fields if field in sequential.queries], past, secrets),
+            sequential,
+        )
     except (AnalysisProblem, SetupError, NoCounts) as error:
         raise Problem(f"metric {metric.name}: {error}") from None
 
@@ -120,7 +123,7 @@ def _argument(text: str) -> tuple[str, str]:
 
 
 def _metric(filename: str, name: str) -> tuple[AnalysisTemplate, Metric]:
-    found: list[tuple[AnalysisTemplate, Metric]] = []
+    candidates: list[tuple[AnalysisTemplate, Metric]] = []
     for manifest in manifests(filename):
         if manifest.obj.get("kind") in KINDS:
             try:
@@ -128,12 +131,12 @@ def _metric(filename: str, name: str) -> tuple[AnalysisTemplate, Metric]:
             except msgspec.ValidationError as error:
                 raise Problem(f"{filename}: {error}") from None
             sequential = [metric for metric in template.spec.metrics if configuration(metric) is not None]
-            found += [(template, metric) for metric in sequential if name in ("", metric.name)]
-    if len(found) != 1:
-        names = ", ".join(metric.name for _, metric in found)
-        wanted = f" named {name}" if name else ""
+            candidates += [(template, metric) for metric in sequential if name in ("", metric.name)]
+    if len(candidates) != 1:
+        names = ", ".join(metric.name for _, metric in candidates)
+        named = f" named {name}" if name else ""
         raise Problem(
-            f"{filename} has {counted(len(found), 'metric')} with a sequential verdict{wanted}: {names or 'none'}",
-            "Name one with --metric." if found else "",
+            f"{filename} has {counted(len(candidates), 'metric')} with a sequential verdict{named}: {names or 'none'}",
+            "Name one with --metric." if candidates else "",
         )
-    return found[0]
+    return candidates[0]

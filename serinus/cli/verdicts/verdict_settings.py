@@ -19,7 +19,7 @@ SETTINGS = (
 
 def settings_of(call: Call) -> Settings:
     """The settings, checked. Problem names the flag."""
-    wanted = Settings(
+    settings = Settings(
         call.real("false-abort"),
         call.real("false-pass"),
         call.real("tolerated"),
@@ -28,7 +28,7 @@ def settings_of(call: Call) -> Settings:
         call.real("dispersion"),
     )
     try:
-        return checked(wanted)
+        return checked(settings)
     except SetupError as error:
         flag = "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in error.field)
         raise Problem(f"--{flag}{str(error).removeprefix(error.field)}") from None

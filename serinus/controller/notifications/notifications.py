@@ -34,7 +34,7 @@ from serinus.notifications.configuration import Configuration
 from serinus.notifications.due import Due, Happening, by_condition, by_event, subscribed
 from serinus.notifications.names import trigger_of
 from serinus.notifications.occurrences import identity, is_observed
-from serinus.notifications.subscriptions import Found, add
+from serinus.notifications.subscriptions import Subscriptions, add
 
 OWN_REASONS = ("NotificationSent", "NotificationFailed")
 
@@ -293,6 +293,6 @@ def _is_of_rollout(about: Subject, event: Event) -> bool:
     return isinstance(about, Experiment) and not kind and phase in BY_SEVERITY
 
 
-def _subscribed(configuration: Configuration, metadata: ObjectMeta, *, general: bool = True) -> Found:
+def _subscribed(configuration: Configuration, metadata: ObjectMeta, *, general: bool = True) -> Subscriptions:
     found, _ = subscribed(configuration, metadata.annotations, metadata.labels, general=general)
     return found

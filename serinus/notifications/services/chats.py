@@ -87,9 +87,9 @@ class RocketChat(Service[RocketChatOptions, Attachments]):
             raise Refused(f"Rocket.Chat refused the login: {answer.get('message') or answer.get('error') or ''}"[:200])
         headers = {"X-Auth-Token": str(data.get("authToken")), "X-User-Id": str(data.get("userId"))}
         url = f"{base}/api/v1/chat.postMessage"
-        said = verdict(await ask(job, "POST", url, headers=headers, json=_post(options, job)), "Rocket.Chat")
-        if not said.get("success"):
-            raise Refused(f"Rocket.Chat answered: {said.get('error') or 'no success'}"[:200])
+        reply = verdict(await ask(job, "POST", url, headers=headers, json=_post(options, job)), "Rocket.Chat")
+        if not reply.get("success"):
+            raise Refused(f"Rocket.Chat answered: {reply.get('error') or 'no success'}"[:200])
         return None
 
 
@@ -109,10 +109,10 @@ def _post(options: RocketChatOptions, job: Job) -> dict[str, Any]:
 
 def _object(answer: Answer) -> dict[str, Any]:
     try:
-        said = answer.json()
+        reply = answer.json()
     except ProviderError:
         raise Delayed("the answer is no JSON") from None
-    return said if isinstance(said, dict) else {}
+    return reply if isinstance(reply, dict) else {}
 
 
 class TelegramOptions(msgspec.Struct):

@@ -66,10 +66,10 @@ class Email(Service[EmailOptions, EmailSection]):
             code = max((code for code, _ in error.recipients.values()), default=550)
             raise _failure(code, f"{options.host}: no recipient was accepted") from None
         except smtplib.SMTPResponseException as error:
-            said = (
+            reply = (
                 error.smtp_error.decode("utf-8", "replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
             )
-            raise _failure(error.smtp_code, f"{options.host} answered {error.smtp_code} {said[:200]}") from None
+            raise _failure(error.smtp_code, f"{options.host} answered {error.smtp_code} {reply[:200]}") from None
         except smtplib.SMTPException as error:
             raise Delayed(f"{options.host}:{options.port}: {error or type(error).__name__}") from None
         except OSError as error:

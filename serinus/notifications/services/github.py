@@ -156,10 +156,10 @@ async def _token(options: GitHubOptions, job: Job) -> str:
 
 def _object(answer: Answer) -> dict[str, Any]:
     try:
-        said = answer.json()
+        reply = answer.json()
     except ProviderError:
         raise Delayed("GitHub's answer is no JSON") from None
-    return said if isinstance(said, dict) else {}
+    return reply if isinstance(reply, dict) else {}
 
 
 class _Api:
@@ -183,10 +183,10 @@ class _Api:
 
     async def list(self, path: str) -> list[dict[str, Any]]:
         try:
-            found = (await self.call("GET", path)).json()
+            items = (await self.call("GET", path)).json()
         except ProviderError:
             raise Delayed("GitHub's answer is no JSON") from None
-        return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+        return [one for one in items if isinstance(one, dict)] if isinstance(items, list) else []
 
 
 async def _status(api: _Api, status: Status, revision: str) -> None:
@@ -201,33 +201,33 @@ async def _status(api: _Api, status: Status, revision: str) -> None:
         log.warning("GitHub takes no more statuses for commit %s and context %s", revision, status.label)
 
 
-async def _deployment(api: _Api, wanted: Deployment, revision: str) -> None:
-    query = urlencode({"ref": revision, "environment": wanted.environment})
-    found = await api.list(f"deployments?{query}")
-    if found:
-        number = found[0].get("id")
+async def _deployment(api: _Api, desired: Deployment, revision: str) -> None:
+    query = urlencode({"ref": revision, "environment": desired.environment})
+    deployments = await api.list(f"deployments?{query}")
+    if deployments:
+        number = deployments[0].get("id")
     else:
         body = {
-            "ref": wanted.reference or revision,
-            "environment": wanted.environment,
-            "required_contexts": wanted.required_contexts,
-            "auto_merge": wanted.auto_merge,
-            "transient_environment": wanted.transient_environment,
+            "ref": desired.reference or revision,
+            "environment": desired.environment,
+            "required_contexts": desired.required_contexts,
+            "auto_merge": desired.auto_merge,
+            "transient_environment": desired.transient_environment,
         }
         number = verdict(await api.call("POST", "deployments", body), "GitHub").get("id")
     state = {
-        "state": wanted.state,
-        "log_url": wanted.log_url,
+        "state": desired.state,
+        "log_url": desired.log_url,
         "description": shortened(api.job.message, LONGEST_DESCRIPTION),
-        "environment": wanted.environment,
-        "environment_url": wanted.environment_url,
+        "environment": desired.environment,
+        "environment_url": desired.environment_url,
     }
     await api.call("POST", f"deployments/{number}/statuses", state)
 
 
-async def _comment(api: _Api, wanted: PullRequestComment, revision: str) -> None:
-    tag = f"<!-- argocd-notifications {wanted.comment_tag} -->" if wanted.comment_tag else ""
-    body = shortened(wanted.content, LONGEST_COMMENT - len(tag) - 1)
+async def _comment(api: _Api, desired: PullRequestComment, revision: str) -> None:
+    tag = f"<!-- argocd-notifications {desired.comment_tag} -->" if desired.comment_tag else ""
+    body = shortened(desired.content, LONGEST_COMMENT - len(tag) - 1)
     body = f"{body}\n{tag}" if tag else body
     for pull in await api.list(f"commits/{quote(revision, safe='')}/pulls"):
         place = f"comment on {pull.get('number')}"
@@ -244,30 +244,30 @@ async def _comment(api: _Api, wanted: PullRequestComment, revision: str) -> None
         api.job.done[place] = ""
 
 
-async def _dispatch(api: _Api, wanted: RepositoryDispatch, _: str) -> None:
-    payload = parsed(wanted.client_payload or "{}", "client_payload", dict)
-    await api.call("POST", "dispatches", {"event_type": wanted.event_type, "client_payload": payload})
+async def _dispatch(api: _Api, desired: RepositoryDispatch, _: str) -> None:
+    payload = parsed(desired.client_payload or "{}", "client_payload", dict)
+    await api.call("POST", "dispatches", {"event_type": desired.event_type, "client_payload": payload})
 
 
-async def _check_run(api: _Api, wanted: CheckRun, revision: str) -> None:
-    status = wanted.status or ("completed" if wanted.conclusion else "")
-    if (status == "completed" or wanted.completed_at) and not wanted.conclusion:
+async def _check_run(api: _Api, desired: CheckRun, revision: str) -> None:
+    status = desired.status or ("completed" if desired.conclusion else "")
+    if (status == "completed" or desired.completed_at) and not desired.conclusion:
         raise Refused("github checkrun: conclusion is required when status is completed or completed_at is set")
     more = {
         "status": status,
-        "conclusion": wanted.conclusion,
-        "started_at": wanted.started_at,
-        "completed_at": wanted.completed_at,
+        "conclusion": desired.conclusion,
+        "started_at": desired.started_at,
+        "completed_at": desired.completed_at,
     }
     body: dict[str, Any] = {
-        "name": wanted.name,
+        "name": desired.name,
         "head_sha": revision,
         "external_id": "argocd-notifications",
-        "details_url": wanted.details_url,
+        "details_url": desired.details_url,
         **{name: value for name, value in more.items() if value},
     }
-    if wanted.output is not None:
-        body["output"] = msgspec.to_builtins(wanted.output)
+    if desired.output is not None:
+        body["output"] = msgspec.to_builtins(desired.output)
     await api.call("POST", "check-runs", body)
 
 

@@ -66,12 +66,14 @@ def _threaded(url: str, key: str) -> str:
 def _message(section: GoogleChatSection, job: Job) -> dict[str, Any]:
     if not section.cards and not section.cards_v2:
         return {"text": job.message}
-    made: dict[str, Any] = {"text": ""}
+    message: dict[str, Any] = {"text": ""}
     if section.cards:
-        made["cards"] = _list(section.cards, "cards")
+        message["cards"] = _list(section.cards, "cards")
     if section.cards_v2:
-        made["cardsV2"] = [{"cardId": str(uuid.uuid4()), "card": card} for card in _list(section.cards_v2, "cardsV2")]
-    return made
+        message["cardsV2"] = [
+            {"cardId": str(uuid.uuid4()), "card": card} for card in _list(section.cards_v2, "cardsV2")
+        ]
+    return message
 
 
 def _list(text: str, what: str) -> list[Any]:

@@ -69,13 +69,13 @@ class NewRelic(Service[NewRelicOptions, NewRelicSection]):
         section: NewRelicSection | None = job.section
         if section is None:
             raise Refused("the template has no part for newrelic")
-        found = {
+        fields = {
             "revision": section.revision,
             "changelog": section.changelog,
             "description": section.description or job.message,
             "user": section.user,
         }
-        marker = {name: value for name, value in found.items() if value or name == "revision"}
+        marker = {name: value for name, value in fields.items() if value or name == "revision"}
         headers = {"X-Api-Key": options.api_key}
         url = f"{options.api_url.removesuffix('/')}/v2/applications/{job.recipient}/deployments.json"
         await ask(

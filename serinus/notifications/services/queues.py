@@ -52,11 +52,11 @@ class AwsSqs(Service[AwsSqsOptions, AwsSqsSection]):
         question = {"QueueName": job.recipient or options.queue}
         if options.account:
             question["QueueOwnerAWSAccountId"] = options.account
-        found = _object(await self._call(options, job, "GetQueueUrl", question))
-        if not isinstance(found.get("QueueUrl"), str):
+        queue = _object(await self._call(options, job, "GetQueueUrl", question))
+        if not isinstance(queue.get("QueueUrl"), str):
             raise Delayed("SQS answered without a QueueUrl")
         message: dict[str, Any] = {
-            "QueueUrl": found.get("QueueUrl"),
+            "QueueUrl": queue.get("QueueUrl"),
             "MessageBody": job.message,
             "DelaySeconds": DELAY_SECONDS,
         }
@@ -90,10 +90,10 @@ class AwsSqs(Service[AwsSqsOptions, AwsSqsSection]):
 
 def _object(answer: Answer) -> dict[str, Any]:
     try:
-        said = answer.json()
+        reply = answer.json()
     except ProviderError:
         raise Delayed("SQS answered without JSON") from None
-    return said if isinstance(said, dict) else {}
+    return reply if isinstance(reply, dict) else {}
 
 
 async def _aws_keys(options: AwsSqsOptions, job: Job, region: str) -> AwsKeys:

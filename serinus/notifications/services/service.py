@@ -141,9 +141,9 @@ def host_of(url: str) -> str:
         return ""
 
 
-def chosen(found: Mapping[str, str], recipient: str, what: str) -> str:
+def chosen(values: Mapping[str, str], recipient: str, what: str) -> str:
     """The value that the options have for a recipient. Refused without one."""
-    value = found.get(recipient)
+    value = values.get(recipient)
     if not value:
         raise Refused(f"no {what} configured for recipient {recipient}")
     return value
@@ -198,8 +198,8 @@ async def ask(
             raise Refused(text) if error.lasting else Delayed(text) from None
     if accept(answer):
         return answer
-    said = " ".join(answer.text.split())[:200]
-    message = f"{where} answered {answer.status}{f': {said}' if said else ''}"
+    excerpt = " ".join(answer.text.split())[:200]
+    message = f"{where} answered {answer.status}{f': {excerpt}' if excerpt else ''}"
     if answer.status == 429 or (answer.status >= 500 and answer.status != 501):
         raise Delayed(message, retry_after(answer, job.reach.clock()))
     raise Refused(message)
@@ -223,8 +223,8 @@ def verdict(answer: Answer, name: str) -> dict[str, Any]:
     text, and for a response that broke off: the service may have taken the message, and a retry would repeat it.
     """
     with suppress(ProviderError):
-        if isinstance(said := answer.json(), dict):
-            return said
+        if isinstance(reply := answer.json(), dict):
+            return reply
     if answer.body.lstrip()[:1] == b"<":
         raise Delayed(f"{name} did not answer: a page of HTML came with status {answer.status}")
     raise Refused(f"{name} answered {answer.status} without a JSON object: it may have taken the message")

@@ -121,8 +121,8 @@ async def _call(options: SlackOptions, job: Job, method: str, form: Mapping[str,
 
 
 def _understood(answer: Answer) -> dict[str, Any]:
-    said = verdict(answer, "Slack")
-    if said.get("ok") is True:
-        return said
-    error = str(said.get("error") or "unknown error")
+    reply = verdict(answer, "Slack")
+    if reply.get("ok") is True:
+        return reply
+    error = str(reply.get("error") or "unknown error")
     raise (Delayed if error in TEMPORARY else Refused)(f"Slack answered: {error}")

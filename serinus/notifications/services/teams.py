@@ -132,15 +132,15 @@ def _adaptive_card(section: TeamsSection, job: Job) -> Json:
         if isinstance(one, dict) and isinstance(one.get("facts"), list):
             groups.append(one["facts"])
     for facts in groups:
-        made = [{"title": str(f.get("name", f.get("title", ""))), "value": str(f.get("value", ""))} for f in facts]
-        body.append({"type": "FactSet", "facts": made})
+        rows = [{"title": str(f.get("name", f.get("title", ""))), "value": str(f.get("value", ""))} for f in facts]
+        body.append({"type": "FactSet", "facts": rows})
     card: Json = {"type": "AdaptiveCard", "version": "1.4", "body": body}
     actions = [
         _action(one)
         for one in (parsed(section.potential_action, "potentialAction") if section.potential_action else [])
     ]
-    found = [action for action in actions if action is not None]
-    return {**card, "actions": found} if found else card
+    usable = [action for action in actions if action is not None]
+    return {**card, "actions": usable} if usable else card
 
 
 def _action(action: Any) -> Json | None:

@@ -74,16 +74,16 @@ class _Compiler:
             return lambda state: _void(value(state))
 
         def write(state: State) -> None:
-            found = value(state)
-            kind = type(found)
+            result = value(state)
+            kind = type(result)
             if kind is str:
-                state.write(found)
-            elif found is None or found is MISSING:
+                state.write(result)
+            elif result is None or result is MISSING:
                 state.write(NO_VALUE)
             elif kind is GoFunction:
-                raise TemplateError(f"can't print {found.name}: it is a function (use call)", pipe.line)
+                raise TemplateError(f"can't print {result.name}: it is a function (use call)", pipe.line)
             else:
-                state.write(shown(found, state.call.work))
+                state.write(shown(result, state.call.work))
 
         return write
 
@@ -125,10 +125,10 @@ class _Compiler:
         value_slot = slots[-1] if slots else None
 
         def run(state: State) -> None:
-            found = source(state)
-            if key_slot is not None and type(found) in (int, float):
-                raise TemplateError(f"can't use {found} to iterate over more than one variable", pipe.line)
-            pairs = pairs_of(found, pipe.line)
+            iterated = source(state)
+            if key_slot is not None and type(iterated) in (int, float):
+                raise TemplateError(f"can't use {iterated} to iterate over more than one variable", pipe.line)
+            pairs = pairs_of(iterated, pipe.line)
             dot = state.dot
             for key, value in pairs:
                 state.call.work.spend(1)
@@ -159,13 +159,13 @@ class _Compiler:
             if state.depth >= DEEPEST_CALLS:
                 raise TemplateError(f"exceeded maximum template depth ({DEEPEST_CALLS})", part.line)
             dot = None if value is None else value(state)
-            kept = state.dot, state.frame
+            outer = state.dot, state.frame
             state.dot, state.frame = dot, [dot] + [None] * (called.variables - 1)
             state.depth += 1
             state.call.work.spend(10)
             called.run(state)
             state.depth -= 1
-            state.dot, state.frame = kept
+            state.dot, state.frame = outer
 
         return run
 
@@ -194,9 +194,9 @@ class _Compiler:
         evaluate = value
 
         def store(state: State) -> Any:
-            found = evaluate(state)
-            state.frame[slot] = None if found is MISSING else found
-            return found
+            result = evaluate(state)
+            state.frame[slot] = None if result is MISSING else result
+            return result
 
         return store
 
@@ -275,12 +275,12 @@ class _Compiler:
             return short_circuit(name, arguments, line)
         if name == "call":
             return called(arguments, line)
-        found = self._functions[name]
+        implementation = self._functions[name]
 
         def run(state: State) -> Any:
             values = [argument(state) for argument in arguments]
             try:
-                return call(found, values, state.call)
+                return call(implementation, values, state.call)
             except TemplateError as error:
                 raise error if error.line else TemplateError(f"{name}: {error.message}", line) from None
             except ConditionError as error:

@@ -57,13 +57,13 @@ def tokens(source: str) -> Iterator[Token]:
         at = start + (3 if opens_trimmed else 2)
         inner = at + 1 if opens_trimmed else at
         if source.startswith("/*", inner):
-            found = _COMMENT.match(source, start)
-            if found is None:
+            comment = _COMMENT.match(source, start)
+            if comment is None:
                 closed = source.find("*/", inner)
                 raise TemplateError("unclosed comment" if closed < 0 else "comment ends before closing delimiter", line)
-            trim = source[found.end() - 3] == "-"
-            line += found.group().count("\n")
-            at = found.end()
+            trim = source[comment.end() - 3] == "-"
+            line += comment.group().count("\n")
+            at = comment.end()
             continue
         yield Token("open", "{{", line)
         at, line, trim = yield from _action(source, at, line)
@@ -81,14 +81,14 @@ def _action(source: str, at: int, line: int) -> Generator[Token, None, tuple[int
             line += closing.group().count("\n")
             yield Token("close", "}}", line)
             return closing.end(), line, closing.group()[-3:-2] == "-"
-        found = _TOKEN.match(source, at)
-        if found is None:
+        match = _TOKEN.match(source, at)
+        if match is None:
             raise TemplateError(_wrong(source, at), line)
-        kind, text = str(found.lastgroup), found.group()
+        kind, text = str(match.lastgroup), match.group()
         depth += (kind == "left") - (kind == "right")
         if depth < 0:
             raise TemplateError("unexpected right paren", line)
-        at = found.end()
+        at = match.end()
         _check_end(source, at, kind, text, line)
         yield Token(kind, text, line)
         line += text.count("\n")

@@ -90,25 +90,25 @@ class _Parser:
     # parts
 
     def _parts(self) -> tuple[list[n.Part], _End]:
-        found: list[n.Part] = []
+        parts: list[n.Part] = []
         while True:
             token = self._next()
             if token.kind == "end":
-                return found, _End("end of template")
+                return parts, _End("end of template")
             if token.kind == "text":
-                found.append(n.Text(token.text))
+                parts.append(n.Text(token.text))
                 continue
             word = self._skip()
             name = word.text if word.kind == "word" else ""
             if name == "end":
                 self._next()
                 self._close("end")
-                return found, _End("end")
+                return parts, _End("end")
             if name == "else":
-                return found, self._else()
+                return parts, self._else()
             part = self._part(name)
             if part is not None:
-                found.append(part)
+                parts.append(part)
 
     def _else(self) -> _End:
         self._next()
@@ -217,17 +217,17 @@ class _Parser:
 
     def _declared(self, where: str) -> tuple[list[str], bool]:
         """Variables that the pipeline sets, and whether they exist already."""
-        begun, found = self._at, list[str]()
+        begun, names = self._at, list[str]()
         while self._skip().kind == "variable":
-            found.append(self._next().text)
+            names.append(self._next().text)
             kind = self._skip().kind
             if kind in ("declare", "assign"):
                 self._next()
                 if kind == "assign":
-                    for name in found:
+                    for name in names:
                         self._known(name)
-                return found, kind == "assign"
-            if kind == "comma" and where == "range" and len(found) < 2:
+                return names, kind == "assign"
+            if kind == "comma" and where == "range" and len(names) < 2:
                 self._next()
                 continue
             if kind == "comma":

@@ -37,12 +37,12 @@ def quoted(text: str) -> str:
 
 def sprint(values: Sequence[Any], work: Budget) -> str:
     """`print`: a blank between two values if neither is a text."""
-    found: list[str] = []
+    pieces: list[str] = []
     for position, value in enumerate(values):
         if position and not isinstance(value, str) and not isinstance(values[position - 1], str):
-            found.append(" ")
-        found.append(shown(value, work))
-    return "".join(found)
+            pieces.append(" ")
+        pieces.append(shown(value, work))
+    return "".join(pieces)
 
 
 def sprintf(layout: str, values: Sequence[Any], work: Budget) -> str:

@@ -58,8 +58,8 @@ def satisfies(version: Version, constraint: str) -> bool:
 
 
 def _without_ranges(constraint: str) -> str:
-    def bounds(found: Any) -> bytes:
-        return b">= %b, <= %b " % (found.group(1), found.group(2))
+    def bounds(match: Any) -> bytes:
+        return b">= %b, <= %b " % (match.group(1), match.group(2))
 
     text: bytes = compiled(_RANGE).sub(bounds, constraint.encode("utf-8", "replace"))
     return text.decode("utf-8", "replace")
@@ -68,12 +68,12 @@ def _without_ranges(constraint: str) -> str:
 def _read_all(text: str) -> list[_Constraint]:
     if _ALL.fullmatch(text) is None:
         raise TemplateError(f"improper constraint: {text}")
-    return [_read(found) for found in _EACH.finditer(text)]
+    return [_read(match) for match in _EACH.finditer(text)]
 
 
-def _read(found: re.Match[str]) -> _Constraint:
-    operator, written, major, minor, patch = found.groups()[:5]
-    tail = found["dash"] or ""
+def _read(match: re.Match[str]) -> _Constraint:
+    operator, written, major, minor, patch = match.groups()[:5]
+    tail = match["dash"] or ""
     if major in _ANY:
         dirty, written = 3, f"0.0.0{tail}"
     elif (minor or "") in _ANY:

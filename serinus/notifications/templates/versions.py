@@ -41,16 +41,16 @@ class Version:
 
 def read_version(text: str) -> Version:
     """The version. Missing segments are 0, and a leading v is allowed. TemplateError if the text is no version."""
-    found = _VERSION.fullmatch(text) if len(text) <= LONGEST else None
-    if found is None:
+    match = _VERSION.fullmatch(text) if len(text) <= LONGEST else None
+    if match is None:
         raise TemplateError("Invalid Semantic Version")
-    major, minor, patch = (int(part or 0) for part in found.groups()[:3])
+    major, minor, patch = (int(part or 0) for part in match.groups()[:3])
     if (largest := max(major, minor, patch)) > LARGEST:
         raise TemplateError(f"Error parsing version segment: {largest} is out of range")
-    pre = found["pre"] or ""
+    pre = match["pre"] or ""
     if any(len(part) > 1 and part[0] == "0" and _DIGITS.fullmatch(part) for part in pre.split(".")):
         raise TemplateError("Version segment starts with 0")
-    return Version(major, minor, patch, pre, found["meta"] or "", text)
+    return Version(major, minor, patch, pre, match["meta"] or "", text)
 
 
 def compare(one: Version, other: Version) -> int:
@@ -76,12 +76,12 @@ def _rank(part: str) -> tuple[int, int, str]:
 
 
 def _next(version: Version, **segments: int) -> Version:
-    made = replace(version, **segments, pre="", metadata="")
-    return _named(made, version)
+    bumped = replace(version, **segments, pre="", metadata="")
+    return _named(bumped, version)
 
 
-def _named(made: Version, before: Version) -> Version:
-    return replace(made, original=("v" if before.original.startswith("v") else "") + str(made))
+def _named(version: Version, before: Version) -> Version:
+    return replace(version, original=("v" if before.original.startswith("v") else "") + str(version))
 
 
 def _next_patch(version: Version) -> Version:
@@ -138,6 +138,6 @@ def call_version(version: Version, name: str, arguments: list[Any]) -> Any:
         raise TemplateError(f"wrong number of args for {name}: want {len(method.takes)} got {len(arguments)}")
     for value, kind in zip(arguments, method.takes, strict=True):
         if not isinstance(value, kind):
-            wanted = "string" if kind is str else "*semver.Version"
-            raise TemplateError(f"wrong type for the argument of {name}: expected {wanted}")
+            expected = "string" if kind is str else "*semver.Version"
+            raise TemplateError(f"wrong type for the argument of {name}: expected {expected}")
     return method.work(version, *arguments)

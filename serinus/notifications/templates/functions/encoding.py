@@ -144,15 +144,15 @@ def _pattern(pattern: str) -> Any:
 
 def _matches(run: Call, pattern: str, text: str, most: int = -1) -> Iterator[Any]:
     """At most that many matches. As in Go, an empty match directly after another does not count."""
-    found, end = 0, -1
+    count, end = 0, -1
     run.work.spend_text(len(text))
     for match in _pattern(pattern).finditer(raw(text)):
-        if found == most:
+        if count == most:
             return
         if match.start() == match.end() == end:
             continue
         run.work.spend(1)
-        found, end = found + 1, match.end()
+        count, end = count + 1, match.end()
         yield match
 
 
@@ -189,7 +189,7 @@ def _replaced(run: Call, pattern: str, text: str, make: Callable[[Any], bytes]) 
 def _regex_replace_all(run: Call, pattern: str, text: str, template: str) -> str:
     names = {name if isinstance(name, str) else name.decode(): at for name, at in _pattern(pattern).groupindex.items()}
 
-    def made(match: Any) -> bytes:
+    def replacement(match: Any) -> bytes:
         def one(reference: re.Match[bytes]) -> bytes:
             if reference.group() == b"$$":
                 return b"$"
@@ -199,7 +199,7 @@ def _regex_replace_all(run: Call, pattern: str, text: str, template: str) -> str
 
         return _REFERENCE.sub(one, raw(template))
 
-    return _replaced(run, pattern, text, made)
+    return _replaced(run, pattern, text, replacement)
 
 
 @ENCODINGS.add("regexReplaceAllLiteral mustRegexReplaceAllLiteral", "sss")

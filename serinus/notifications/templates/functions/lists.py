@@ -36,9 +36,9 @@ def same(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def _among(run: Call, items: list[Any], wanted: Any) -> bool:
+def _among(run: Call, items: list[Any], value: Any) -> bool:
     run.work.spend(1 + len(items))
-    return any(same(item, wanted) for item in items)
+    return any(same(item, value) for item in items)
 
 
 @LISTS.add("list tuple", "a*")
@@ -89,11 +89,11 @@ def _reverse(run: Call, value: Any) -> list[Any]:
 
 @LISTS.add("uniq mustUniq", "a")
 def _uniq(run: Call, value: Any) -> list[Any]:
-    found: list[Any] = []
+    unique: list[Any] = []
     for item in _items(run, value, "find uniq"):
-        if not _among(run, found, item):
-            found.append(item)
-    return found
+        if not _among(run, unique, item):
+            unique.append(item)
+    return unique
 
 
 @LISTS.add("compact mustCompact", "a")
@@ -107,8 +107,8 @@ def _without(run: Call, value: Any, *omitted: Any) -> list[Any]:
 
 
 @LISTS.add("has mustHas", "aa")
-def _has(run: Call, wanted: Any, value: Any) -> bool:
-    return value is not None and _among(run, _items(run, value, "find has"), wanted)
+def _has(run: Call, item: Any, value: Any) -> bool:
+    return value is not None and _among(run, _items(run, value, "find has"), item)
 
 
 @LISTS.add("slice mustSlice", "aa*")
@@ -178,8 +178,8 @@ def _type_of(_run: Call, value: Any) -> str:
 
 
 @LISTS.add("typeIs typeIsLike", "sa")
-def _type_is(_run: Call, wanted: str, value: Any) -> bool:
-    return wanted == type_name(value)
+def _type_is(_run: Call, expected: str, value: Any) -> bool:
+    return expected == type_name(value)
 
 
 @LISTS.add("kindOf", "a")
@@ -188,8 +188,8 @@ def _kind_of(_run: Call, value: Any) -> str:
 
 
 @LISTS.add("kindIs", "sa")
-def _kind_is(_run: Call, wanted: str, value: Any) -> bool:
-    return wanted == _kind(value)
+def _kind_is(_run: Call, expected: str, value: Any) -> bool:
+    return expected == _kind(value)
 
 
 # maps

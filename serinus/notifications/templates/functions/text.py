@@ -201,9 +201,9 @@ def texts(run: Call, value: Any) -> list[str]:
 
 @TEXTS.add("join", "sa")
 def _join(run: Call, separator: str, values: Any) -> str:
-    found = texts(run, values)
-    run.work.spend_text(len(separator) * len(found))
-    return sized(separator.join(found), run)
+    parts = texts(run, values)
+    run.work.spend_text(len(separator) * len(parts))
+    return sized(separator.join(parts), run)
 
 
 @TEXTS.add("toStrings", "a")
@@ -213,6 +213,6 @@ def _to_strings(run: Call, value: Any) -> list[str]:
 
 @TEXTS.add("sortAlpha", "a")
 def _sort_alpha(run: Call, value: Any) -> list[str]:
-    found = texts(run, value) if isinstance(value, list) else [text_of(value, run.work)]
-    run.work.spend(len(found) * 4)
-    return sorted(found, key=raw)
+    items = texts(run, value) if isinstance(value, list) else [text_of(value, run.work)]
+    run.work.spend(len(items) * 4)
+    return sorted(items, key=raw)

@@ -26,11 +26,11 @@ def _moment(run: Call, value: Any) -> Time:
 
 def _written(run: Call, layout: str, value: Any, where: str) -> str:
     try:
-        found = zone(where)
+        location = zone(where)
     except ConditionError:
-        found = zone("UTC")
+        location = zone("UTC")
     try:
-        return str(OF_TIME["Format"].work(time_in(_moment(run, value), found), layout))
+        return str(OF_TIME["Format"].work(time_in(_moment(run, value), location), layout))
     except ConditionError as error:
         raise TemplateError(str(error)) from None
 
