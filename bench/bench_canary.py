@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import serinus.demo
-from serinus.demo.traffic import Traffic
+from serinus.demo.traffic import DemoTraffic
 
 BIN = Path(sys.executable).parent
 MANIFESTS = Path(serinus.demo.__file__).with_name("manifests") / "automatic"
@@ -74,7 +74,7 @@ async def until(instance: Instance, wanted: str, seconds: float = 90) -> None:
         await asyncio.sleep(0.2)
 
 
-async def first_answer(traffic: Traffic, color: str, since: float) -> float:
+async def first_answer(traffic: DemoTraffic, color: str, since: float) -> float:
     loop = asyncio.get_running_loop()
     while not traffic.between(since, loop.time())[color]:
         await asyncio.sleep(0.01)
@@ -89,7 +89,7 @@ async def there_and_back(instance: Instance, delays: dict[str, str]) -> dict[str
     instance.kubectl("apply", "-f", str(MANIFESTS / "canary-demo-ingress.yaml"))
     await until(instance, "Healthy")
     await asyncio.sleep(1)
-    traffic = Traffic(f"{instance.status['gateway']}/color", "canary.auto", 200)
+    traffic = DemoTraffic(f"{instance.status['gateway']}/color", "canary.auto", 200)
     task = asyncio.create_task(traffic.run())
     loop = asyncio.get_running_loop()
     found: dict[str, Any] = {}

@@ -24,11 +24,11 @@ from typing import Any
 import looptime
 from bench_canary import Instance
 
-from serinus.analysis.providers.http.client import Answer
+from serinus.analysis.providers.http.client import HttpResponse
 from serinus.notifications.delivery import Delivery, Letter, Line
 from serinus.notifications.fields import read
 from serinus.notifications.services.registry import SERVICES
-from serinus.notifications.services.service import Reach
+from serinus.notifications.services.service import ServiceContext
 from serinus.notifications.texts import Notification
 
 MESSAGES, ANSWER_SECONDS = 10_000, 0.05
@@ -54,15 +54,15 @@ class SlowReceiver:
         self.all = asyncio.Event()
         self._options, _ = read({"url": "http://receiver.test/"}, SERVICES["webhook"].Options)
 
-    async def request(self, method: str, url: str, *, body: bytes | None = None, **_: Any) -> Answer:
+    async def request(self, method: str, url: str, *, body: bytes | None = None, **_: Any) -> HttpResponse:
         await asyncio.sleep(ANSWER_SECONDS)
         self.bodies.append(body or b"")
         if len(self.bodies) == MESSAGES:
             self.all.set()
-        return Answer(200, {}, b"")
+        return HttpResponse(200, {}, b"")
 
-    def service(self, line: Line) -> tuple[str, Any, Reach]:
-        return "webhook", self._options, Reach(self, self.now)
+    def service(self, line: Line) -> tuple[str, Any, ServiceContext]:
+        return "webhook", self._options, ServiceContext(self, self.now)
 
     def now(self) -> float:
         return asyncio.get_running_loop().time()

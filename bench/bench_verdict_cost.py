@@ -24,7 +24,7 @@ from bench_analysis import HERE, INTERVAL, endless, process
 
 from serinus.analysis.providers.http.client import Http
 from serinus.analysis.providers.measuring import measure
-from serinus.analysis.providers.provider import Cluster, Reach
+from serinus.analysis.providers.provider import Cluster, ProviderContext
 from serinus.analysis.resolution import resolve
 from serinus.analysis.run_status import assess
 from serinus.analysis.schedule import tasks
@@ -75,7 +75,7 @@ class Run:
     async def look(self, http: Http) -> int:
         """Bytes of the patch."""
         todo = tasks(self.run, self.resolved, self.now, self.due)
-        found = await measure(self.run, todo, Reach(http, cast(Cluster, None), lambda: self.now))
+        found = await measure(self.run, todo, ProviderContext(http, cast(Cluster, None), lambda: self.now))
         assessed = assess(self.run, self.resolved, found, self.now, self.due)
         patch = msgspec.json.encode(difference(settled(self.run.status), settled(assessed.status)))
         self.run, self.due = msgspec.structs.replace(self.run, status=assessed.status), dict(assessed.due)

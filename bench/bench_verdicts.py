@@ -21,7 +21,7 @@ from verdict_traffic import binomial, constant, in_bursts, ramp
 from serinus.analysis.sequential.dispersion import Dispersion
 from serinus.analysis.sequential.looks import Look
 from serinus.analysis.sequential.process import RelativeProcess
-from serinus.analysis.sequential.settings import Settings
+from serinus.analysis.sequential.settings import VerdictSettings
 from serinus.analysis.sequential.tally import Tally
 
 LOOKS = 1000
@@ -33,7 +33,7 @@ TRAFFIC = (5, 50, 500, 10_000)
 WEIGHTS = (0.01, 0.05, 0.2, 0.5)
 
 
-def first_harm(settings: Settings, looks: Iterator[Look]) -> int | None:
+def first_harm(settings: VerdictSettings, looks: Iterator[Look]) -> int | None:
     """The number of the look that found harm, with the code that runs use."""
     tally = Tally(settings)
     return next((at for at, look in enumerate(looks, start=1) if tally.add(look).verdict == "harm"), None)
@@ -78,7 +78,9 @@ def false_aborts(seed: int, runs: int) -> None:
                     aborted = sum(ever_harm_at_one_weight(draws.looks(LOOKS, chance)) for _ in range(runs))
                 else:
                     draws = ramp(max(20, requests), binomial, (rate, rate))
-                    aborted = sum(first_harm(Settings(), draws.looks(LOOKS, chance)) is not None for _ in range(runs))
+                    aborted = sum(
+                        first_harm(VerdictSettings(), draws.looks(LOOKS, chance)) is not None for _ in range(runs)
+                    )
                 share = aborted / runs
                 worst = max(worst, share)
                 told = {"rate": rate, "requests": requests, "weight": weight, "aborted": round(share, 4)}
@@ -100,8 +102,8 @@ def bursts(seed: int, runs: int) -> None:
             values.append(past.estimate())
             looks = list(draws.looks(60, chance))
             raw += ever_harm_at_one_weight(iter(looks))
-            fresh += first_harm(Settings(), iter(looks)) is not None
-            learnt += first_harm(Settings(dispersion=values[-1]), iter(looks)) is not None
+            fresh += first_harm(VerdictSettings(), iter(looks)) is not None
+            learnt += first_harm(VerdictSettings(dispersion=values[-1]), iter(looks)) is not None
         shares = {"counts as they are": raw, "not calibrated": fresh, "calibrated": learnt}
         told = {name: round(count / runs, 4) for name, count in shares.items()}
         print(json.dumps({"bursts of": burst, "learnt dispersion": round(median(values), 2), **told}), flush=True)
@@ -130,7 +132,7 @@ def found(seed: int, runs: int) -> None:
         chance = Random(f"{seed} found {n_c} {n_s} {rate} {ratio}")
         most = 4 * fixed_plan(n_c, n_s, rate, ratio, 0.95)
         drawn = [list(draws.looks(most, chance)) for _ in range(runs)]
-        times = sorted(first_harm(Settings(), iter(looks)) or most + 1 for looks in drawn)
+        times = sorted(first_harm(VerdictSettings(), iter(looks)) or most + 1 for looks in drawn)
         known = sorted(first_known(looks, ratio) or most + 1 for looks in drawn)
         within_60 = sum(at <= 60 for at in times) / runs
         told: dict[str, object] = {"requests": [n_c, n_s], "rate": rate, "ratio": ratio, "within 60 looks": within_60}
@@ -168,9 +170,13 @@ def fixed_plan(n_c: int, n_s: int, rate: float, ratio: float, power: float) -> i
 def cost() -> None:
     """Of one look: with the weight of the look before, with another one, and with a budget too."""
     for name, settings, looks in (
-        ("same weight", Settings(), [Look(20, 1, 180, 2)]),
-        ("other weight", Settings(), [Look(20, 1, 180, 2), Look(21, 1, 179, 2)]),
-        ("with a budget and bursts", Settings(budget=0.01, dispersion=3.0), [Look(20, 1, 180, 2), Look(21, 1, 179, 2)]),
+        ("same weight", VerdictSettings(), [Look(20, 1, 180, 2)]),
+        ("other weight", VerdictSettings(), [Look(20, 1, 180, 2), Look(21, 1, 179, 2)]),
+        (
+            "with a budget and bursts",
+            VerdictSettings(budget=0.01, dispersion=3.0),
+            [Look(20, 1, 180, 2), Look(21, 1, 179, 2)],
+        ),
     ):
         tally = Tally(settings)
 

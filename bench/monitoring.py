@@ -17,7 +17,7 @@ from itertools import pairwise
 from random import Random
 from urllib.parse import parse_qs
 
-from serinus.demo.http11 import Answer, Server
+from serinus.demo.http11 import DemoResponse, DemoServer
 
 ANSWER = json.dumps({"successRate": 0.99, "requests": 1000}).encode()
 
@@ -27,11 +27,11 @@ class Asked:
         self.times: dict[str, list[float]] = defaultdict(list)
         self.chance = Random(1)
 
-    def respond(self, method: str, path: str, body: bytes) -> Answer:
+    def respond(self, method: str, path: str, body: bytes) -> DemoResponse:
         where, _, query = path.partition("?")
         if where == "/asked":
             self.times[query].append(time.monotonic())
-            return Answer(200, ANSWER)
+            return DemoResponse(200, ANSWER)
         if where == "/counts":
             self.times[query].append(time.monotonic())
             bad, other = self.chance.random() < 0.2, self.chance.randrange(5)
@@ -40,9 +40,9 @@ class Asked:
                 "canary": {"requests": traffic[0], "errors": int(bad)},
                 "stable": {"requests": traffic[1], "errors": other},
             }
-            return Answer(200, json.dumps(look).encode())
+            return DemoResponse(200, json.dumps(look).encode())
         late = self._late(float(parse_qs(query)["interval"][0]))
-        return Answer(200, json.dumps(late).encode())
+        return DemoResponse(200, json.dumps(late).encode())
 
     def _late(self, interval: float) -> dict[str, float]:
         found: list[float] = []
@@ -62,7 +62,7 @@ async def main() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     asked = Asked()
-    await Server(host="127.0.0.1", port=0, respond=asked.respond, name="monitoring").run(stop)
+    await DemoServer(host="127.0.0.1", port=0, respond=asked.respond, name="monitoring").run(stop)
 
 
 if __name__ == "__main__":

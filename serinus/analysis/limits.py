@@ -32,7 +32,7 @@ def number(value: int | str | None, default: int = 0) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class AnalysisLimits:
     """`count`: the most measurements (UNLIMITED: no limit). `failures`: -1 turns it off; `successes`: 0 does."""
 
     count: int
@@ -44,12 +44,12 @@ class Limits:
     initial_delay: float
 
 
-def limits_of(metric: Metric) -> Limits:
+def limits_of(metric: Metric) -> AnalysisLimits:
     """The limits of a valid metric with its arguments filled in."""
     count = number(metric.count)
     if configuration(metric) is not None:
         # One measurement takes all looks. Its end, with any result, ends the metric.
-        return Limits(
+        return AnalysisLimits(
             1,
             0,
             0,
@@ -58,7 +58,7 @@ def limits_of(metric: Metric) -> Limits:
             _seconds(metric.interval),
             _seconds(metric.initial_delay),
         )
-    return Limits(
+    return AnalysisLimits(
         count=count if count > 0 else (UNLIMITED if metric.interval else 1),
         failures=number(metric.failure_limit),
         inconclusive=number(metric.inconclusive_limit),

@@ -14,7 +14,7 @@ from serinus.analysis.expansion import Room
 from serinus.analysis.expr.errors import ConditionError
 from serinus.analysis.expr.patterns import Pattern
 from serinus.analysis.hiding import STAND_IN
-from serinus.analysis.limits import KEPT, Limits, limits_of
+from serinus.analysis.limits import KEPT, AnalysisLimits, limits_of
 from serinus.analysis.templating import with_arguments
 from serinus.analysis.validation import check_metrics
 from serinus.api.analysis import AnalysisRunSpec, DryRun, MeasurementRetention, Metric
@@ -36,7 +36,7 @@ class ResolvedMetric:
     """
 
     metric: Metric = field(repr=False)
-    limits: Limits
+    limits: AnalysisLimits
     dry_run: bool = False
     kept: int = KEPT
     shown: Metric | None = None

@@ -34,14 +34,14 @@ from serinus.api.values.times import format_time, parse_time
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class RunEvent:
     reason: str
     message: str
     type: Literal["Normal", "Warning"]
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MetricMeasurement:
     """The result of a task. `ended`: the exact time, in seconds since the epoch. `metadata`: of the metric, such as
     `ResolvedPrometheusQuery`."""
 
@@ -61,13 +61,13 @@ class Assessed:
     """
 
     status: AnalysisRunStatus
-    events: tuple[Event, ...] = ()
+    events: tuple[RunEvent, ...] = ()
     due: Mapping[str, float] = field(default_factory=dict[str, float])
     next: float | None = None
     trimmed: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
-def failed(run: AnalysisRun, message: str, ended: Sequence[Measured] = ()) -> Assessed:
+def failed(run: AnalysisRun, message: str, ended: Sequence[MetricMeasurement] = ()) -> Assessed:
     """A run that cannot be executed: Error, with neither `startedAt` nor `completedAt` (spec §2).
 
     `ended`: the results of `endings(run)`. A measurement that stays unfinished in a completed run is never ended.
@@ -80,14 +80,14 @@ def failed(run: AnalysisRun, message: str, ended: Sequence[Measured] = ()) -> As
 def assess(
     run: AnalysisRun,
     resolved: Resolved,
-    measured: Sequence[Measured],
+    measured: Sequence[MetricMeasurement],
     now: float,
     due: Mapping[str, float] | None = None,
 ) -> Assessed:
     """The run after these measurements (none: nothing was due). `due`: from the previous pass, if known."""
     terminating = is_terminating(run)
     after = msgspec.structs.replace(run, status=_with_measurements(run, resolved, measured))
-    events: list[Event] = []
+    events: list[RunEvent] = []
     run_phase = _RunPhase("Run Terminated" if run.spec.terminate else "")
     results: list[MetricResult] = []
     old, new = results_of(run), results_of(after)
@@ -118,7 +118,9 @@ def assess(
     return Assessed(status, tuple(events), planned, min(planned.values(), default=None), trimmed)
 
 
-def _with_measurements(run: AnalysisRun, resolved: Resolved, measured: Sequence[Measured]) -> AnalysisRunStatus:
+def _with_measurements(
+    run: AnalysisRun, resolved: Resolved, measured: Sequence[MetricMeasurement]
+) -> AnalysisRunStatus:
     """The status with the measurements and their counters. Results have the order of the metrics."""
     results = {result.name: result for result in run.status.metric_results}
     hidden = Hidden(resolved.secrets)
@@ -226,19 +228,19 @@ def _status(
     )
 
 
-def _exactly(one: Measured) -> float:
+def _exactly(one: MetricMeasurement) -> float:
     """When its metric may be measured again, or resumed if it is unfinished."""
     if one.measurement.finished_at is None:
         return one.ended + RESUME_SECONDS
     return one.ended + pause_after(one.task.metric, one.measurement)
 
 
-def _metric_ended(name: str, phase: str) -> Event:
-    return Event(f"Metric{phase}", f"Metric '{name}' Completed. Result: {phase}", _weight(phase))
+def _metric_ended(name: str, phase: str) -> RunEvent:
+    return RunEvent(f"Metric{phase}", f"Metric '{name}' Completed. Result: {phase}", _weight(phase))
 
 
-def _ended(phase: str) -> Event:
-    return Event(f"AnalysisRun{phase}", f"Analysis Completed. Result: {phase}", _weight(phase))
+def _ended(phase: str) -> RunEvent:
+    return RunEvent(f"AnalysisRun{phase}", f"Analysis Completed. Result: {phase}", _weight(phase))
 
 
 def _weight(phase: str) -> Literal["Normal", "Warning"]:

@@ -10,7 +10,7 @@ import msgspec
 from serinus.analysis.expr.condition import Condition
 from serinus.analysis.expr.errors import ConditionError, TooMuchWork
 from serinus.analysis.expr.limits import STEPS
-from serinus.analysis.limits import UNLIMITED, Limits
+from serinus.analysis.limits import UNLIMITED, AnalysisLimits
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, RUNNING, SUCCESSFUL
 from serinus.api.analysis import Measurement, Metric, MetricResult
 
@@ -46,7 +46,7 @@ class _Conditions:
 _conditions = _Conditions()
 
 
-class Judged(NamedTuple):
+class JudgedResult(NamedTuple):
     """The phase of a measurement, and why a condition had no value: our text, and text that depends on the result."""
 
     phase: str
@@ -58,7 +58,7 @@ class _NoValue(Exception):
     """(the controller's own text, text that depends on the condition's values)."""
 
 
-def judged(metric: Metric, result: Any, now: float, shown: Metric | None = None, steps: int = STEPS) -> Judged:
+def judged(metric: Metric, result: Any, now: float, shown: Metric | None = None, steps: int = STEPS) -> JudgedResult:
     """The phase of a result by the conditions. `shown`: the metric without secret values, if it has any.
 
     `steps`: of each condition. TooMuchWork for one that needs more than these, and not more than STEPS.
@@ -68,12 +68,12 @@ def judged(metric: Metric, result: Any, now: float, shown: Metric | None = None,
         success = _holds("successCondition", metric.success_condition, visible.success_condition, result, now, steps)
         failure = _holds("failureCondition", metric.failure_condition, visible.failure_condition, result, now, steps)
     except _NoValue as why:
-        return Judged(ERROR, *why.args)
+        return JudgedResult(ERROR, *why.args)
     if failure:
-        return Judged(FAILED)
+        return JudgedResult(FAILED)
     if success is None or success:
-        return Judged(SUCCESSFUL)
-    return Judged(FAILED if failure is None else INCONCLUSIVE)
+        return JudgedResult(SUCCESSFUL)
+    return JudgedResult(FAILED if failure is None else INCONCLUSIVE)
 
 
 def _holds(name: str, text: str, shown: str, result: Any, now: float, steps: int) -> bool | None:
@@ -104,7 +104,7 @@ def counted(result: MetricResult, phase: str) -> MetricResult:
     return msgspec.structs.replace(result, **changes)
 
 
-def exceeded(limits: Limits, result: MetricResult) -> tuple[str, str] | None:
+def exceeded(limits: AnalysisLimits, result: MetricResult) -> tuple[str, str] | None:
     """(phase, limit) of a metric that exceeded one of its limits. Errors take precedence."""
     if result.consecutive_error > limits.errors:
         return ERROR, f"consecutiveErrors ({result.consecutive_error}) > consecutiveErrorLimit ({limits.errors})"
@@ -115,7 +115,7 @@ def exceeded(limits: Limits, result: MetricResult) -> tuple[str, str] | None:
     return None
 
 
-def metric_phase(limits: Limits, result: MetricResult, *, terminating: bool) -> str:
+def metric_phase(limits: AnalysisLimits, result: MetricResult, *, terminating: bool) -> str:
     """The phase of a measured metric: the first rule that applies."""
     if result.phase in COMPLETED:
         return result.phase

@@ -16,7 +16,7 @@ from itertools import pairwise
 
 from serinus.cli import rollouts as table
 from serinus.cli.framework.command_files import commands
-from serinus.cli.framework.commandline import Program, Row, find, understand, unknown_command
+from serinus.cli.framework.commandline import CommandRow, Program, find, understand, unknown_command
 from serinus.cli.framework.flags import UsageProblem, parse
 from serinus.cli.framework.terminal import attach
 
@@ -31,11 +31,11 @@ FIRST = ("up", "down", "status", "reset", "demo")
 def own_program() -> Program:
     """The commands of `serinus` alone, those of FIRST in front. `verdict_plan.py` is a command below that of `verdict.py`."""
     descriptions = {name: short for name, short, _ in commands(os.path.dirname(__file__))}
-    rows: list[Row] = []
+    rows: list[CommandRow] = []
     for name, short in descriptions.items():
         above, _, last = name.partition("_")
         path = (above, last) if above in descriptions and last else (name.replace("_", "-"),)
-        rows.append(Row(path, f"serinus.cli.{name}", short))
+        rows.append(CommandRow(path, f"serinus.cli.{name}", short))
     first = {name: place for place, name in enumerate(FIRST)}
     rows.sort(key=lambda row: (first.get(row.path[0], len(first)), row.path))
     return Program("serinus", "serinus", "", tuple(rows))
@@ -77,7 +77,7 @@ def serinus(argv: Sequence[str]) -> int:
     own = own_program()
     if own.row((argv[0],)) is not None:
         return _run(own, argv, invalid=2)
-    target, rest = find(Program("serinus", "serinus", "", (Row(("rollouts",), "", ""),), table.CONNECTION), argv)
+    target, rest = find(Program("serinus", "serinus", "", (CommandRow(("rollouts",), "", ""),), table.CONNECTION), argv)
     if target.path:
         return _run(table.program("serinus rollouts", "serinus rollouts"), rest)
     program = table.program("serinus", "serinus")

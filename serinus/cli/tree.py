@@ -27,13 +27,13 @@ ROLLOUT, REVISION, REPLICA_SET, POD, EXPERIMENT, ANALYSIS_RUN, JOB = "⟳#⧉□
 
 
 @record()
-class Node:
+class TreeNode:
     """One row: its `sign` and `name`, its cells, and its child rows. `name` may contain colours."""
 
     sign: str
     name: str
     cells: tuple[str, str, str, str]
-    children: list[Node]
+    children: list[TreeNode]
 
 
 def rollout_lines(info: RolloutInfo, now: float, paint: Paint) -> list[str]:
@@ -46,7 +46,7 @@ def rollout_lines(info: RolloutInfo, now: float, paint: Paint) -> list[str]:
     header += [("Replicas:", ""), ("  Desired:", str(info.desired)), ("  Current:", str(info.current))]
     header += [("  Updated:", str(info.updated)), ("  Ready:", str(info.ready)), ("  Available:", str(info.available))]
     status = f"{paint(icon('Rollout', info.status))} {info.status}"
-    root = Node(
+    root = TreeNode(
         ROLLOUT,
         _name(info.metadata),
         ("Rollout", status, _age(info.metadata, now), ""),
@@ -92,17 +92,17 @@ def _revisions(info: RolloutInfo) -> list[int]:
     return sorted({o.revision for o in (*info.replica_sets, *info.experiments, *info.analysis_runs)}, reverse=True)
 
 
-def _revision(info: RolloutInfo, revision: int, now: float, paint: Paint) -> Node:
+def _revision(info: RolloutInfo, revision: int, now: float, paint: Paint) -> TreeNode:
     sets = sorted((rs for rs in info.replica_sets if rs.revision == revision), key=lambda rs: _name(rs.metadata))
     experiments = sorted((e for e in info.experiments if e.revision == revision), key=lambda e: _born(e.metadata))
     runs = sorted((run for run in info.analysis_runs if run.revision == revision), key=lambda r: _born(r.metadata))
     children = [_replica_set(rs, now, paint) for rs in sets]
     children += [_experiment(e, now, paint) for e in experiments]
     children += [_analysis_run(run, now, paint) for run in runs]
-    return Node(REVISION, f"revision:{revision}", ("", "", "", ""), children)
+    return TreeNode(REVISION, f"revision:{revision}", ("", "", "", ""), children)
 
 
-def _replica_set(rs: ReplicaSetInfo, now: float, paint: Paint) -> Node:
+def _replica_set(rs: ReplicaSetInfo, now: float, paint: Paint) -> TreeNode:
     roles = [role for role in ("stable", "canary", "active", "preview", "ping", "pong") if getattr(rs, role)]
     name = _name(rs.metadata)
     for role in roles:
@@ -114,43 +114,43 @@ def _replica_set(rs: ReplicaSetInfo, now: float, paint: Paint) -> Node:
     pods = sorted(rs.pods, key=lambda pod: _born(pod.metadata))
     status = f"{paint(icon('ReplicaSet', rs.status))} {rs.status}"
     cells = ("ReplicaSet", status, _age(rs.metadata, now), ",".join(notes))
-    return Node(REPLICA_SET, name, cells, [_pod(pod, now, paint) for pod in pods])
+    return TreeNode(REPLICA_SET, name, cells, [_pod(pod, now, paint) for pod in pods])
 
 
-def _pod(pod: PodInfo, now: float, paint: Paint) -> Node:
+def _pod(pod: PodInfo, now: float, paint: Paint) -> TreeNode:
     notes = [f"ready:{pod.ready}/{pod.containers}", *([f"restarts:{pod.restarts}"] if pod.restarts else [])]
     status = f"{paint(icon('Pod', pod.status))} {visible(pod.status)}"
-    return Node(POD, _name(pod.metadata), ("Pod", status, _age(pod.metadata, now), ",".join(notes)), [])
+    return TreeNode(POD, _name(pod.metadata), ("Pod", status, _age(pod.metadata, now), ",".join(notes)), [])
 
 
-def _experiment(info: ExperimentInfo, now: float, paint: Paint) -> Node:
+def _experiment(info: ExperimentInfo, now: float, paint: Paint) -> TreeNode:
     sets = sorted(info.replica_sets, key=lambda rs: _name(rs.metadata))
     runs = sorted(info.analysis_runs, key=lambda run: _born(run.metadata))
     children = [_replica_set(rs, now, paint) for rs in sets] + [_analysis_run(run, now, paint) for run in runs]
     status = f"{paint(icon('Analysis', info.status))} {info.status}"
     cells = ("Experiment", status, _age(info.metadata, now), "")
-    return Node(EXPERIMENT, paint(_name(info.metadata), info.status), cells, children)
+    return TreeNode(EXPERIMENT, paint(_name(info.metadata), info.status), cells, children)
 
 
-def _analysis_run(run: AnalysisRunInfo, now: float, paint: Paint) -> Node:
+def _analysis_run(run: AnalysisRunInfo, now: float, paint: Paint) -> TreeNode:
     counts = (("✔", run.successful), ("✖", run.failed), ("?", run.inconclusive), ("⚠", run.error))
     parts = [f"{paint(sign)} {count}" for sign, count in counts if count > 0]
     info = ",".join([*parts, *map(visible, run.verdicts)])
     status = f"{paint(icon('Analysis', run.status))} {run.status}"
     cells = ("AnalysisRun", status, _age(run.metadata, now), info)
-    return Node(
+    return TreeNode(
         ANALYSIS_RUN, paint(_name(run.metadata), run.status), cells, [_job(job, now, paint) for job in run.jobs]
     )
 
 
-def _job(job: JobInfo, now: float, paint: Paint) -> Node:
+def _job(job: JobInfo, now: float, paint: Paint) -> TreeNode:
     started = parse_time(job.started_at)
     status = f"{paint(icon('Analysis', job.status))} {job.status}"
     cells = ("Job", status, "" if started is None else age_words(now - started), "")
-    return Node(JOB, paint(visible(job.name), job.status), cells, [])
+    return TreeNode(JOB, paint(visible(job.name), job.status), cells, [])
 
 
-def _table(root: Node, paint: Paint) -> list[str]:
+def _table(root: TreeNode, paint: Paint) -> list[str]:
     rows = [("NAME", "KIND", "STATUS", "AGE", "INFO"), *_rows(root, "", "", "")]
     width_of = paint.width
     widths = [max(width_of(row[column]) for row in rows) + 2 for column in range(4)]
@@ -161,7 +161,7 @@ def _padded(cell: str, width: int, width_of: Callable[[str], int]) -> str:
     return cell + " " * (width - width_of(cell))
 
 
-def _rows(node: Node, prefix: str, branch: str, below: str) -> list[tuple[str, ...]]:
+def _rows(node: TreeNode, prefix: str, branch: str, below: str) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [(f"{prefix}{branch}{node.sign} {node.name}", *node.cells)]
     for child in node.children:
         last = child is node.children[-1]

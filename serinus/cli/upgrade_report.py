@@ -17,7 +17,7 @@ from serinus.cli.cluster.leaders import Leader, leaders
 from serinus.cli.framework.errors import Problem
 from serinus.controller.cache import Cache
 from serinus.controller.snapshot import snapshot
-from serinus.engine.explain.upgrade_check import Takeover, Write, takeover
+from serinus.engine.explain.upgrade_check import Takeover, TakeoverWrite, takeover
 from serinus.install.installation import LEASE
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
@@ -31,7 +31,7 @@ SHOWN = 5
 """The most missing fields of a definition in the text; -o json has all."""
 
 
-class Holder(msgspec.Struct, frozen=True):
+class RunningController(msgspec.Struct, frozen=True):
     """A running controller. `rival`: it manages the same Rollouts, and replacing ours would not stop it."""
 
     namespace: str
@@ -50,7 +50,7 @@ class Report(msgspec.Struct, frozen=True):
     safe: bool
     rollouts: tuple[Takeover, ...]
     lacking: dict[str, list[str]]
-    controllers: tuple[Holder, ...]
+    controllers: tuple[RunningController, ...]
     unknown: tuple[str, ...] = ()
 
 
@@ -80,7 +80,7 @@ async def examined(client: Client, clock: Clock, home: str, scope: str, instance
 
 async def _holders(
     client: Client, now: float, home: str, scope: str, instance_id: str, unknown: list[str]
-) -> list[Holder]:
+) -> list[RunningController]:
     try:
         leases = (await client.list(LEASES)).items
     except Forbidden as error:
@@ -93,11 +93,11 @@ async def _holders(
     return [_holder(leader, own, home, scope) for leader in leaders(leases, now)]
 
 
-def _holder(leader: Leader, own: str, home: str, scope: str) -> Holder:
+def _holder(leader: Leader, own: str, home: str, scope: str) -> RunningController:
     # A controller of a single namespace has its Lease there, so it is no rival in another namespace. The one of
     # `serinus up` ends with the process that the new version replaces.
     rival = leader.lease == own and leader.namespace != home and not scope and not leader.in_process
-    return Holder(leader.namespace, leader.lease, leader.identity, leader.seconds, rival)
+    return RunningController(leader.namespace, leader.lease, leader.identity, leader.seconds, rival)
 
 
 async def _takeovers(client: Client, clock: Clock, scope: str, instance_id: str) -> list[Takeover]:
@@ -178,7 +178,7 @@ def _told(one: Takeover) -> list[str]:
     return lines + [f"  {_write(write)}" for write in one.writes]
 
 
-def _write(write: Write) -> str:
+def _write(write: TakeoverWrite) -> str:
     return f"{write.verb} {write.kind} {write.name}" + (f": {write.because}" if write.because else "")
 
 

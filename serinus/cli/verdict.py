@@ -9,7 +9,7 @@ from typing import Any
 
 from serinus.analysis.sequential.looks import Look, compares
 from serinus.analysis.sequential.record import Course
-from serinus.analysis.sequential.settings import Settings
+from serinus.analysis.sequential.settings import VerdictSettings
 from serinus.analysis.sequential.tally import Tally, Verdict
 from serinus.api.messages.visible import visible_json
 from serinus.cli.framework.commandline import Call, Command
@@ -29,7 +29,7 @@ def run(call: Call) -> int:
     return 0
 
 
-def print_verdicts(settings: Settings, lines: Iterable[bytes], weight: float | None) -> None:
+def print_verdicts(settings: VerdictSettings, lines: Iterable[bytes], weight: float | None) -> None:
     """Print each line with the verdict after it. `weight`: the canary's in percent; a look may have its own.
 
     Problem names the first line that is no look, and the field, or the first look whose requests do not split so.

@@ -10,7 +10,7 @@ import msgspec
 
 from serinus.analysis.sequential.dispersion import LEAST_LOOKS, Dispersion
 from serinus.analysis.sequential.looks import Look
-from serinus.analysis.sequential.settings import Settings
+from serinus.analysis.sequential.settings import VerdictSettings
 from serinus.analysis.sequential.tally import verdicts
 from serinus.api.messages.counted import counted
 from serinus.api.messages.visible import visible_json
@@ -30,7 +30,7 @@ def run(call: Call) -> int:
     if window < 1:
         raise Problem("--window must be 1 or more")
     if call.text("filename"):
-        from serinus.cli.verdicts.verdict_past import Credentials, looks_of_past
+        from serinus.cli.verdicts.verdict_past import PastCredentials, looks_of_past
         from serinus.kube.configuration.config import Flags
 
         flags = Flags(kubeconfig=call.text("kubeconfig"), context=call.text("context"))
@@ -39,7 +39,7 @@ def run(call: Call) -> int:
             call.text("metric"),
             tuple(call.texts("arg")),
             _seconds(call.text("past")),
-            Credentials(flags, call.text("controller-namespace"), call.text("namespace")),
+            PastCredentials(flags, call.text("controller-namespace"), call.text("namespace")),
         )
         settings = metric.settings
     else:
@@ -80,7 +80,7 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _harmed(settings: Settings, windows: Sequence[Sequence[Look]]) -> float | None:
+def _harmed(settings: VerdictSettings, windows: Sequence[Sequence[Look]]) -> float | None:
     """The share of windows in which harm was found; None without windows."""
     if not windows:
         return None

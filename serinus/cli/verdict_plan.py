@@ -10,8 +10,8 @@ from typing import Any
 from serinus.analysis.sequential.picture import picture
 from serinus.analysis.sequential.planning import (
     PARTS,
+    ExpectedTraffic,
     Times,
-    Traffic,
     found_by_step,
     times_to_harm,
     times_to_safe,
@@ -43,7 +43,7 @@ def run(call: Call) -> int:
         raise Problem(
             f"--ratio {ratio:g} is not above --tolerated {settings.tolerated:g}: there is no harm to be found"
         )
-    traffic = Traffic(requests, rate, _duration("--interval", call.text("interval")))
+    traffic = ExpectedTraffic(requests, rate, _duration("--interval", call.text("interval")))
     steps = [_step(text) for text in call.texts("step") or ["10:5m"]]
     chance = Random(call.number("seed")).random
     by_end = found_by_step(settings, traffic, steps, ratio, chance)

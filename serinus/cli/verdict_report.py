@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from serinus.analysis.sequential.reporting import Row, report
+from serinus.analysis.sequential.reporting import ReportRow, report
 from serinus.api.analysis import AnalysisRun
 from serinus.api.decoding.reading import converted
 from serinus.api.messages.visible import visible, visible_json
@@ -57,7 +57,7 @@ def run(call: Call) -> int:
     return 0
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: ReportRow) -> list[str]:
     false = "-" if row.false_abort is None else f"{row.false_abort:.1%} of {row.promoted}"
     name = visible(f"{row.namespace}/{row.name}")
     counts = (row.releases, row.harm, row.harm_rolled_back, row.harm_promoted, row.safe, row.undecided)

@@ -22,9 +22,9 @@ from serinus.analysis.hiding import Hidden
 from serinus.analysis.phases import COMPLETED
 from serinus.analysis.providers.errors import ProviderError
 from serinus.analysis.providers.measuring import Round, clean_up
-from serinus.analysis.providers.provider import Reach
+from serinus.analysis.providers.provider import ProviderContext
 from serinus.analysis.resolution import Resolved, resolve
-from serinus.analysis.run_status import Assessed, Measured, assess, delete_at, failed
+from serinus.analysis.run_status import Assessed, MetricMeasurement, assess, delete_at, failed
 from serinus.analysis.schedule import Task, endings, tasks
 from serinus.api.analysis import AnalysisRun, AnalysisRunSpec
 from serinus.api.decoding.reading import converted
@@ -78,7 +78,7 @@ class AnalysisRuns:
         runs: Informer[AnalysisRun],
         queue: WorkQueue[Key],
         clock: Clock,
-        reach: Reach,
+        reach: ProviderContext,
         tell: Tell,
         *,
         measures: Measures,
@@ -221,7 +221,7 @@ class AnalysisRuns:
 
     async def _measured(
         self, key: Key, run: AnalysisRun, todo: Sequence[Task], secrets: Sequence[str] = ()
-    ) -> list[Measured]:
+    ) -> list[MetricMeasurement]:
         """The measurements of the tasks. Other runs proceed meanwhile. A change of this run may end the tasks early."""
         round_ = Round(run, todo, self._reach, secrets)
         if not todo or self._stopped(round_, self._runs.items.get(key)) is not None:

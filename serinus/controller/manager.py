@@ -16,7 +16,7 @@ from random import Random
 
 from serinus.analysis.providers.http.client import Http
 from serinus.analysis.providers.job import JOB_NAMESPACE
-from serinus.analysis.providers.provider import Reach
+from serinus.analysis.providers.provider import ProviderContext
 from serinus.api.analysis import AnalysisRun
 from serinus.api.meta import WrittenMeta
 from serinus.api.names import ALL_NAMESPACES, NOTIFICATION_NAMESPACES, OWN_NAMESPACE
@@ -116,7 +116,7 @@ class Controller:
         options: Options | None = None,
         plan: Callable[[Snapshot], Plan] | None = None,
         metrics: Metrics | None = None,
-        reach: Reach | None = None,
+        reach: ProviderContext | None = None,
         job_cluster: Client | None = None,
     ) -> None:
         self.options = options or Options()
@@ -134,7 +134,7 @@ class Controller:
             instance_id=self.options.instance_id,
         )
         self.recorder = Recorder(client, clock)
-        self.reach = reach or Reach(
+        self.reach = reach or ProviderContext(
             Http(),
             client,
             clock.now,
@@ -365,7 +365,7 @@ async def run_controller(
     options: Options | None = None,
     plan: Callable[[Snapshot], Plan] | None = None,
     metrics: Metrics | None = None,
-    reach: Reach | None = None,
+    reach: ProviderContext | None = None,
     job_cluster: Client | None = None,
 ) -> None:
     """Runs a controller until cancelled. `reach`: the network access of analysis providers, if not the real network.

@@ -18,7 +18,7 @@ from serinus.controller.held_writes import HeldBack
 from serinus.controller.messages import Subject
 from serinus.controller.snapshot import router_objects
 from serinus.engine.core.plan import Event, Plan
-from serinus.engine.strategy.router_release import Release, may_drop, may_release, release
+from serinus.engine.strategy.router_release import RouterRelease, may_drop, may_release, release
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.informer import Key
@@ -72,7 +72,7 @@ class RouterReleaser:
             return
         old = self._before[key][0]
         now = self._clock.now()
-        due = release(old, new, self._objects(old, new), now) if may_drop(old, new) else Release()
+        due = release(old, new, self._objects(old, new), now) if may_drop(old, new) else RouterRelease()
         if not due.actions and due.again_after is not None:
             self._queue.add_at(key, now + due.again_after)
             return

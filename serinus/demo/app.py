@@ -36,7 +36,7 @@ from pathlib import Path
 from typing import Any
 
 from serinus.demo.counts import TEXT_TYPE, Counts
-from serinus.demo.http11 import Answer, Server
+from serinus.demo.http11 import DemoResponse, DemoServer
 
 COLORS = ("red", "orange", "yellow", "green", "blue", "purple")
 BAD_ERROR_RATE = 15.0
@@ -52,7 +52,7 @@ _PAGES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class AppSettings:
     """`error_rate` in percent of answers; all times in seconds."""
 
     host: str = "127.0.0.1"
@@ -68,7 +68,7 @@ class BadSetting(Exception):
     """An invalid setting; the message has its name, its value and the valid values."""
 
 
-def with_tag(settings: Settings, tag: str) -> Settings:
+def with_tag(settings: AppSettings, tag: str) -> AppSettings:
     """The settings for an image's tag; raises BadSetting for an unknown tag."""
     kind, dash, color = tag.rpartition("-")
     if color not in COLORS or kind not in ("", "bad", "slow") or bool(dash) != bool(kind):
@@ -80,7 +80,7 @@ def with_tag(settings: Settings, tag: str) -> Settings:
     return replace(settings, color=color)
 
 
-def read_settings(args: Sequence[str], env: Mapping[str, str]) -> Settings:
+def read_settings(args: Sequence[str], env: Mapping[str, str]) -> AppSettings:
     """Reads `--name value` or `--name=value`, else the environment (name in capitals), else the defaults.
 
     argparse would take a third of the start-up time.
@@ -94,13 +94,13 @@ def read_settings(args: Sequence[str], env: Mapping[str, str]) -> Settings:
     while rest:
         name, equals, value = rest.pop(0).partition("=")
         key = name.removeprefix("--").replace("-", "_")
-        if not name.startswith("--") or key not in Settings.__dataclass_fields__ or (not equals and not rest):
+        if not name.startswith("--") or key not in AppSettings.__dataclass_fields__ or (not equals and not rest):
             raise BadSetting(
                 f"option {name!r}: use --host, --port, --color, --latency, --error-rate, --start-delay or --stop-delay,"
                 " each with a value"
             )
         given[key] = value if equals else rest.pop(0)
-    settings = Settings()
+    settings = AppSettings()
     if tag := given.pop("color", ""):
         settings = with_tag(settings, tag)
     numbers: dict[str, Any] = {}
@@ -117,7 +117,7 @@ def read_settings(args: Sequence[str], env: Mapping[str, str]) -> Settings:
     return replace(settings, **numbers)
 
 
-def answer_color(settings: Settings, body: bytes, chance: random.Random) -> Answer:
+def answer_color(settings: AppSettings, body: bytes, chance: random.Random) -> DemoResponse:
     """The response of /color. `body` may contain the page's settings; those for other colours are ignored."""
     color = settings.color or chance.choice(COLORS)
     late, status = settings.latency, 200
@@ -126,7 +126,7 @@ def answer_color(settings: Settings, body: bytes, chance: random.Random) -> Answ
     try:
         wishes: Any = json.loads(body) if body.strip() else []
     except ValueError:
-        return Answer(400, b'"the body must be a JSON list of wishes, or empty"')
+        return DemoResponse(400, b'"the body must be a JSON list of wishes, or empty"')
     for wish in wishes if isinstance(wishes, list) else [wishes]:
         if not isinstance(wish, dict) or wish.get("color") != color:
             continue
@@ -134,46 +134,48 @@ def answer_color(settings: Settings, body: bytes, chance: random.Random) -> Answ
             late += min(_number(wish.get("delayLength")), 60.0)
         if chance.uniform(0, 100) < _number(wish.get("return500")):
             status = 500
-    return Answer(status, b'"%b"' % color.encode(), after=late)
+    return DemoResponse(status, b'"%b"' % color.encode(), after=late)
 
 
 def _number(value: Any) -> float:
     return float(value) if isinstance(value, int | float) and value > 0 else 0.0
 
 
-def answer(settings: Settings, method: str, path: str, body: bytes, chance: random.Random, counts: Counts) -> Answer:
+def answer(
+    settings: AppSettings, method: str, path: str, body: bytes, chance: random.Random, counts: Counts
+) -> DemoResponse:
     """The response to a request. `counts` counts it, unless the request reads the counts."""
     path = path.partition("?")[0]
     if path in ("/metrics", "/metrics.json"):
         if method not in ("GET", "HEAD"):
-            return Answer(405, b'"use GET"')
-        return Answer(200, counts.text(), TEXT_TYPE) if path == "/metrics" else Answer(200, counts.json())
+            return DemoResponse(405, b'"use GET"')
+        return DemoResponse(200, counts.text(), TEXT_TYPE) if path == "/metrics" else DemoResponse(200, counts.json())
     response = _answer(settings, method, path, body, chance)
     counts.note(response.status)
     return response
 
 
-def _answer(settings: Settings, method: str, path: str, body: bytes, chance: random.Random) -> Answer:
+def _answer(settings: AppSettings, method: str, path: str, body: bytes, chance: random.Random) -> DemoResponse:
     if path == "/color":
         return (
             answer_color(settings, body, chance)
             if method in ("GET", "HEAD", "POST")
-            else Answer(405, b'"use GET or POST"')
+            else DemoResponse(405, b'"use GET or POST"')
         )
     if path not in _PAGES:
-        return Answer(404, b'"no such page: try / or /color"')
+        return DemoResponse(404, b'"no such page: try / or /color"')
     if method not in ("GET", "HEAD"):
-        return Answer(405, b'"use GET"')
+        return DemoResponse(405, b'"use GET"')
     name, content_type = _PAGES[path]
-    return Answer(200, (_STATIC / name).read_bytes(), content_type)
+    return DemoResponse(200, (_STATIC / name).read_bytes(), content_type)
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: AppSettings) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     chance, counts = random.Random(), Counts()
-    server = Server(
+    server = DemoServer(
         host=settings.host,
         port=settings.port,
         respond=lambda method, path, body: answer(settings, method, path, body, chance, counts),

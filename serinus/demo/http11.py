@@ -27,7 +27,7 @@ _REASONS = {
 
 
 @dataclass(slots=True)
-class Answer:
+class DemoResponse:
     status: int
     body: bytes
     content_type: str = "application/json"
@@ -36,7 +36,7 @@ class Answer:
 
 
 @dataclass(slots=True)
-class Request:
+class DemoRequest:
     method: str
     path: str
     body: bytes
@@ -49,7 +49,7 @@ class BadRequest(Exception):
         self.status = status
 
 
-def take_request(buffer: bytearray) -> Request | None:
+def take_request(buffer: bytearray) -> DemoRequest | None:
     """Removes the first complete request from the buffer and returns it; None if incomplete. Raises BadRequest."""
     end = buffer.find(b"\r\n\r\n")
     if end < 0:
@@ -80,7 +80,7 @@ def take_request(buffer: bytearray) -> Request | None:
             return None
         body = bytes(buffer[end + 4 : after])
     del buffer[:after]
-    return Request(method, path, body, keep_alive)
+    return DemoRequest(method, path, body, keep_alive)
 
 
 def _take_chunks(buffer: bytearray, start: int) -> tuple[bytes, int] | None:
@@ -105,17 +105,17 @@ def _take_chunks(buffer: bytearray, start: int) -> tuple[bytes, int] | None:
 
 
 @dataclass
-class Server:
+class DemoServer:
     """One listener. `respond(method, path, body)` returns the answers; all times in seconds."""
 
     host: str
     port: int
-    respond: Callable[[str, str, bytes], Answer]
+    respond: Callable[[str, str, bytes], DemoResponse]
     name: str
     start_delay: float = 0.0
     stop_delay: float = 0.0
     draining: bool = False
-    connections: set[Connection] = field(default_factory=lambda: set[Connection]())
+    connections: set[DemoConnection] = field(default_factory=lambda: set[DemoConnection]())
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once draining is over and the last connection has closed."""
 
@@ -128,7 +128,7 @@ class Server:
             if stop.is_set():
                 return
             waiter.cancel()
-        listener = await loop.create_server(lambda: Connection(self), self.host, self.port, backlog=512)
+        listener = await loop.create_server(lambda: DemoConnection(self), self.host, self.port, backlog=512)
         host, port = listener.sockets[0].getsockname()[:2]
         print(f"{self.name}: listening on http://{host}:{port}", flush=True)
         await stop.wait()
@@ -143,10 +143,10 @@ class Server:
             await self.idle.wait()
 
 
-class Connection(asyncio.Protocol):
+class DemoConnection(asyncio.Protocol):
     """One client. Requests are answered one at a time in order, even if pipelined."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: DemoServer) -> None:
         self._server = server
         self._buffer = bytearray()
         self._busy = False
@@ -177,7 +177,10 @@ class Connection(asyncio.Protocol):
         try:
             request = take_request(self._buffer)
         except BadRequest as error:
-            self._send(Request("GET", "", b"", keep_alive=False), Answer(error.status, json.dumps(str(error)).encode()))
+            self._send(
+                DemoRequest("GET", "", b"", keep_alive=False),
+                DemoResponse(error.status, json.dumps(str(error)).encode()),
+            )
             return
         if request is None:
             return
@@ -188,7 +191,7 @@ class Connection(asyncio.Protocol):
         else:
             self._send(request, reply)
 
-    def _send(self, request: Request, reply: Answer) -> None:
+    def _send(self, request: DemoRequest, reply: DemoResponse) -> None:
         if self._transport.is_closing():
             return
         keep = request.keep_alive and not self._server.draining

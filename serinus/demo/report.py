@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from serinus.demo.traffic import Traffic, share
+from serinus.demo.traffic import DemoTraffic, share
 
 SETTLE_SECONDS = 0.5
 TOLERANCE = 2.0
@@ -46,23 +46,23 @@ class Phases:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredShare:
     weight: int
     share: float
     requests: int
 
 
-def measure(phases: Phases, traffic: Traffic, color: str, now: float) -> list[Measured]:
+def measure(phases: Phases, traffic: DemoTraffic, color: str, now: float) -> list[MeasuredShare]:
     """The share of `color` among the answers of each phase with a non-zero weight."""
-    shares: list[Measured] = []
+    shares: list[MeasuredShare] = []
     for phase in phases.seen:
         counts = traffic.between(phase.start + SETTLE_SECONDS, now if phase.end is None else phase.end)
         if phase.weight:
-            shares.append(Measured(phase.weight, round(share(counts, color), 1), sum(counts.values())))
+            shares.append(MeasuredShare(phase.weight, round(share(counts, color), 1), sum(counts.values())))
     return shares
 
 
-def problems(measured: Sequence[Measured], expected: Sequence[int], failed: int) -> list[str]:
+def problems(measured: Sequence[MeasuredShare], expected: Sequence[int], failed: int) -> list[str]:
     """A sentence for each failed check; [] if there is none."""
     sentences = [f"{failed} request{'' if failed == 1 else 's'} failed"] if failed else []
     for weight in expected:
@@ -77,7 +77,7 @@ def problems(measured: Sequence[Measured], expected: Sequence[int], failed: int)
     return sentences
 
 
-def summary(measured: Sequence[Measured], requests: int, failed: int, seconds: float) -> dict[str, Any]:
+def summary(measured: Sequence[MeasuredShare], requests: int, failed: int, seconds: float) -> dict[str, Any]:
     return {
         "requests": requests,
         "failed": failed,

@@ -17,7 +17,7 @@ KEEP = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class TimedAnswer:
     """One answer. `sent` in seconds of the loop's clock; `color` is empty if there was none."""
 
     sent: float
@@ -27,7 +27,7 @@ class Seen:
 
 
 @dataclass
-class Traffic:
+class DemoTraffic:
     """Sends `GET url` with this Host header, `rate` times a second, until cancelled.
 
     `fresh`: each request has a connection of its own. A Service chooses a pod for each connection, a gateway for each request.
@@ -40,7 +40,7 @@ class Traffic:
     total: int = 0
     failed: int = 0
     failures: Counter[str] = field(default_factory=Counter[str])
-    answers: deque[Seen] = field(default_factory=lambda: deque[Seen](maxlen=KEEP))
+    answers: deque[TimedAnswer] = field(default_factory=lambda: deque[TimedAnswer](maxlen=KEEP))
     _open: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
     async def run(self) -> None:
@@ -72,9 +72,9 @@ class Traffic:
                     failure = f"status {answer.status}"
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             failure = f"{type(error).__name__}: {error}"
-        self.note(Seen(sent, color, failure))
+        self.note(TimedAnswer(sent, color, failure))
 
-    def note(self, answer: Seen) -> None:
+    def note(self, answer: TimedAnswer) -> None:
         self.total += 1
         if answer.failure:
             self.failed += 1

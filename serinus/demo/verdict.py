@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from serinus.demo.traffic import Seen
+from serinus.demo.traffic import TimedAnswer
 
 GATEWAY_SECONDS = 2.0
 """Seconds after weight 0 in which the gateway may still send a request to the new version: usually 0.1 s, more on a
@@ -45,7 +45,7 @@ class Cost:
     """Failures other than the new version's own errors."""
 
 
-def cost(answers: Sequence[Seen], moments: Moments) -> Cost:
+def cost(answers: Sequence[TimedAnswer], moments: Moments) -> Cost:
     spent = Cost()
     start = math.inf if moments.released is None else moments.released
     end = math.inf if moments.taken_back is None else moments.taken_back + GATEWAY_SECONDS

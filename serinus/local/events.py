@@ -21,7 +21,7 @@ WAITING = 512
 """Events in the write queue. While the API does not answer, the oldest are dropped."""
 
 
-class Events:
+class EventRecorder:
     """Writes Events for `component` in the background. Losing an Event is harmless."""
 
     def __init__(self, client: Client, clock: Clock, component: str, host: str = "") -> None:

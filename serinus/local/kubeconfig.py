@@ -26,7 +26,7 @@ LOCK_SECONDS = 5.0
 _SECTIONS = ("clusters", "contexts", "users")
 
 
-class Access(NamedTuple):
+class ClusterAccess(NamedTuple):
     """Address and credentials of the API server."""
 
     server: str
@@ -34,7 +34,7 @@ class Access(NamedTuple):
     token: str
 
 
-class Entry(NamedTuple):
+class AddedContext(NamedTuple):
     """The entry in a file: its name, and the current context that it replaced."""
 
     name: str
@@ -72,7 +72,7 @@ def _no_kubeconfig(file: Path, why: str) -> CannotRun:
     )
 
 
-def with_entry(config: Json, access: Access, known: str = "") -> tuple[Json, Entry]:
+def with_entry(config: Json, access: ClusterAccess, known: str = "") -> tuple[Json, AddedContext]:
     """The config with an entry for `access`. `known`: the name of the entry that an earlier `up` added, if any."""
     addition = kubeconfig_of(*access)
     name, number = NAME, 1
@@ -87,10 +87,10 @@ def with_entry(config: Json, access: Access, known: str = "") -> tuple[Json, Ent
         changed[section] = [*(changed.get(section) or []), row]
     before = str(config.get("current-context") or "")
     changed = {"apiVersion": "v1", "kind": "Config", **changed, "current-context": name}
-    return changed, Entry(name, "" if before == name else before)
+    return changed, AddedContext(name, "" if before == name else before)
 
 
-def without_entry(config: Json, entry: Entry, ca_data: str) -> Json:
+def without_entry(config: Json, entry: AddedContext, ca_data: str) -> Json:
     """The config without the entry. The entry stays if its cluster has changed since."""
     if not _is_of(config, entry.name, ca_data):
         return config
@@ -120,7 +120,7 @@ def _is_of(config: Json, name: str, ca_data: str) -> bool:
     return any(isinstance(c, dict) and c.get("certificate-authority-data") == ca_data for c in clusters)
 
 
-def add(file: Path, access: Access, known: str = "") -> Entry:
+def add(file: Path, access: ClusterAccess, known: str = "") -> AddedContext:
     """Adds the entry to the file and creates the file if it does not exist. Raises CannotRun."""
     with _changing(file) as target:
         changed, entry = with_entry(read(target), access, known)
@@ -128,7 +128,7 @@ def add(file: Path, access: Access, known: str = "") -> Entry:
     return entry
 
 
-def remove(file: Path, entry: Entry, ca_pem: str) -> None:
+def remove(file: Path, entry: AddedContext, ca_pem: str) -> None:
     """Removes the entry from the file, if present. Raises CannotRun."""
     if not file.exists():
         return

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from serinus.local.instance import Instance
-from serinus.local.kubeconfig import Access, Entry, add, remove
+from serinus.local.kubeconfig import AddedContext, ClusterAccess, add, remove
 
 _KEY = "kubeconfigEntry"
 
@@ -17,7 +17,7 @@ def entry_of_state(instance: Instance) -> dict[str, Any]:
     return {_KEY: fields} if isinstance(fields, dict) else {}
 
 
-def add_entry(instance: Instance, file: Path | None, access: Access) -> None:
+def add_entry(instance: Instance, file: Path | None, access: ClusterAccess) -> None:
     """Adds the entry to `file`, and removes it from the previous file if that is another. Raises CannotRun."""
     known = _remembered(instance)
     if known is not None and known[0] != file:
@@ -45,9 +45,9 @@ def remove_entry(instance: Instance) -> None:
     instance.write_state({key: value for key, value in instance.state().items() if key != _KEY})
 
 
-def _remembered(instance: Instance) -> tuple[Path, Entry] | None:
+def _remembered(instance: Instance) -> tuple[Path, AddedContext] | None:
     fields: dict[str, Any] = entry_of_state(instance).get(_KEY) or {}
     file, name, before = (fields.get(key) for key in ("file", "name", "before"))
     if not (isinstance(file, str) and isinstance(name, str) and isinstance(before, str)):
         return None
-    return Path(file), Entry(name, before)
+    return Path(file), AddedContext(name, before)

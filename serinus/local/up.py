@@ -44,7 +44,7 @@ from serinus.local.cannot_run import CannotRun
 from serinus.local.in_process import lead_from_here
 from serinus.local.instance import Instance, explain, hold, note_flaw, prepare
 from serinus.local.kept import STOP_SECONDS, kept
-from serinus.local.kubeconfig import Access
+from serinus.local.kubeconfig import ClusterAccess
 from serinus.local.kubeconfig_entry import add_entry, entry_of_state, remove_entry
 from serinus.local.node.container_logs.logs import Logs, NoLog
 from serinus.local.node.containers.runtimes import runtime_of
@@ -200,7 +200,7 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
     endpoint = f"https://{HOST}:{await server.start(sock=listening)}"
     parts.push_async_callback(server.close)
     write_kubeconfig(instance.kubeconfig, endpoint, who.ca_pem, who.token)
-    add_entry(instance, settings.kubeconfig, Access(endpoint, who.ca_pem, who.token))
+    add_entry(instance, settings.kubeconfig, ClusterAccess(endpoint, who.ca_pem, who.token))
     parts.callback(remove_entry, instance)
 
     with suppress(AlreadyExists):

@@ -15,8 +15,8 @@ import msgspec
 from serinus.api.values.selectors import Selector
 from serinus.notifications.fields import load, nearest, read
 from serinus.notifications.limits import KEYS as LIMIT_KEYS
-from serinus.notifications.limits import Limit, read_limit
-from serinus.notifications.problems import ConfigurationError, Problem
+from serinus.notifications.limits import NamespaceLimit, read_limit
+from serinus.notifications.problems import ConfigurationError, ConfigurationProblem
 from serinus.notifications.secret_references import filled
 from serinus.notifications.services.registry import SERVICES
 from serinus.notifications.subscriptions import Defaults, Destination, Subscription, read_subscriptions, recipient_of
@@ -50,7 +50,7 @@ class _Read:
     text: str
     secrets: tuple[tuple[str, bytes], ...]
     value: Any
-    problems: tuple[Problem, ...]
+    problems: tuple[ConfigurationProblem, ...]
     good: Any
     """The last valid version; None if there never was one."""
 
@@ -69,8 +69,8 @@ class Configuration:
     defaults: Defaults = NO_DEFAULTS
     subscriptions: tuple[GlobalSubscription, ...] = ()
     secrets: Mapping[str, bytes] = field(default_factory=dict[str, bytes], repr=False)
-    problems: tuple[Problem, ...] = ()
-    limits: Mapping[str, Limit] = field(default_factory=dict[str, Limit])
+    problems: tuple[ConfigurationProblem, ...] = ()
+    limits: Mapping[str, NamespaceLimit] = field(default_factory=dict[str, NamespaceLimit])
     """By key. Those of the controller's own configuration apply to the configurations of other namespaces."""
     known: Mapping[str, _Read] = field(default_factory=dict[str, _Read], repr=False)
 
@@ -92,7 +92,9 @@ def read_configuration(
     problems = [problem for one in known.values() for problem in one.problems]
     values = {key: one.value if one.value is not None else one.good for key, one in known.items()}
     # A limit that was never valid allows nothing.
-    limits = {key: value if value is not None else Limit() for key, value in values.items() if key in LIMIT_KEYS}
+    limits = {
+        key: value if value is not None else NamespaceLimit() for key, value in values.items() if key in LIMIT_KEYS
+    }
 
     def named(group: str) -> dict[str, Any]:
         """The values of the keys `group.name`, by name."""
@@ -103,7 +105,7 @@ def read_configuration(
     for key, service in named("service").items():
         if service.name in services:
             text = f"there are two services of the name {service.name}: this one counts"
-            problems.append(Problem(f"service.{key}", text, "warning"))
+            problems.append(ConfigurationProblem(f"service.{key}", text, "warning"))
         services[service.name] = service
     templates: dict[str, TemplateDefinition] = named("template")
     triggers: dict[str, Trigger] = named("trigger")
@@ -135,12 +137,12 @@ def _read_key(key: str, text: str, secrets: Mapping[str, bytes], before: _Read |
         value, problems = _understood(key, text, secrets)
     except ConfigurationError as error:
         keeps = "; its last good version stays in use" if good is not None else ""
-        problem = Problem(key, error.message + keeps, field=error.field, proposal=error.proposal)
+        problem = ConfigurationProblem(key, error.message + keeps, field=error.field, proposal=error.proposal)
         return _Read(text, used, None, (problem,), good)
     return _Read(text, used, value, tuple(problems), value)
 
 
-def _understood(key: str, text: str, secrets: Mapping[str, bytes]) -> tuple[Any, list[Problem]]:
+def _understood(key: str, text: str, secrets: Mapping[str, bytes]) -> tuple[Any, list[ConfigurationProblem]]:
     group, _, name = key.partition(".")
     if group == "service" and name:
         return _service(key, text, secrets)
@@ -165,23 +167,25 @@ def _understood(key: str, text: str, secrets: Mapping[str, bytes]) -> tuple[Any,
         return read_limit(load(text)), []
     near = nearest(group.partition("-")[0], list(_GROUPS))
     advice = f"did you mean {near}.{name}?" if near and name else f"did you mean {near}?" if near else ""
-    return None, [Problem(key, "this key means nothing", "warning", proposal=advice)]
+    return None, [ConfigurationProblem(key, "this key means nothing", "warning", proposal=advice)]
 
 
 class _Names(msgspec.Struct):
     names: list[str] = []
 
 
-def _strays(key: str, unknown: Iterable[tuple[str, str]], meant: Mapping[str, str] | None = None) -> list[Problem]:
-    problems: list[Problem] = []
+def _strays(
+    key: str, unknown: Iterable[tuple[str, str]], meant: Mapping[str, str] | None = None
+) -> list[ConfigurationProblem]:
+    problems: list[ConfigurationProblem] = []
     for path, near in unknown:
         likely = (meant or {}).get(path.rpartition(".")[2].lower(), near)
         advice = f"did you mean {likely}?" if likely else ""
-        problems.append(Problem(key, "this field means nothing", "warning", path, advice))
+        problems.append(ConfigurationProblem(key, "this field means nothing", "warning", path, advice))
     return problems
 
 
-def _service(key: str, text: str, secrets: Mapping[str, bytes]) -> tuple[ServiceDefinition, list[Problem]]:
+def _service(key: str, text: str, secrets: Mapping[str, bytes]) -> tuple[ServiceDefinition, list[ConfigurationProblem]]:
     parts = key.split(".")
     if len(parts) > 3 or not all(parts):
         raise ConfigurationError(f"invalid service key; expected 'service.<type>(.<name>)' but got '{key}'")
@@ -203,7 +207,7 @@ def _service(key: str, text: str, secrets: Mapping[str, bytes]) -> tuple[Service
         raise ConfigurationError(wrong)
     problems = _strays(key, unknown)
     problems += [
-        Problem(key, f"the Secret has no key {name[1:]}: the text {name} is used as it is", "warning")
+        ConfigurationProblem(key, f"the Secret has no key {name[1:]}: the text {name} is used as it is", "warning")
         for name in missing
     ]
     patterns = tuple(str(one) for one in allowed) if isinstance(allowed, list) else (str(allowed),)
@@ -232,15 +236,15 @@ def _dangling(
     triggers: Mapping[str, Trigger],
     defaults: Defaults,
     subscriptions: list[Subscription],
-) -> list[Problem]:
+) -> list[ConfigurationProblem]:
     """References to missing objects of the configuration."""
-    problems: list[Problem] = []
+    problems: list[ConfigurationProblem] = []
 
     def refer(key: str, name: str, what: str, known: Mapping[str, Any], where: str = "") -> None:
         if name not in known:
             near = nearest(name, list(known))
             advice = f"did you mean {near}?" if near else ""
-            problems.append(Problem(key, f"there is no {what} {name}", "warning", where, advice))
+            problems.append(ConfigurationProblem(key, f"there is no {what} {name}", "warning", where, advice))
 
     sends = ((trigger.name, one) for trigger in triggers.values() for one in trigger.conditions)
     for trigger_name, condition in sends:

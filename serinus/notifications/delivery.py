@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from serinus.notifications.services.registry import SERVICES
-from serinus.notifications.services.service import SECONDS, Delayed, Job, Reach, Refused
+from serinus.notifications.services.service import SECONDS, Delayed, Refused, SendRequest, ServiceContext
 from serinus.notifications.texts import Notification
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Letter:
     problem: str = ""
     size: int = field(default=0)
     done: dict[str, str] = field(default_factory=dict[str, str])
-    """`Job.done`."""
+    """`SendRequest.done`."""
     topic: str = ""
     """While the receiver accepts none, only the newest waiting message of a topic stays. "" for all of them."""
 
@@ -72,7 +72,7 @@ class Clock(Protocol):
 class Office(Protocol):
     """The owner of the services. It receives the result of each message."""
 
-    def service(self, line: Line) -> tuple[str, Any, Reach] | str:
+    def service(self, line: Line) -> tuple[str, Any, ServiceContext] | str:
         """The current (type, options, context), or why there is none."""
         ...
 
@@ -200,7 +200,7 @@ class Delivery:
             self._office.failed(letter)
             return None
         kind, options, reach = service
-        job = Job(
+        job = SendRequest(
             letter.line[1],
             letter.line[2],
             letter.notification.message,

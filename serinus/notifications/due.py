@@ -13,10 +13,10 @@ from typing import Any
 from serinus.analysis.expr.errors import ConditionError
 from serinus.notifications.configuration import Configuration
 from serinus.notifications.names import trigger_of
-from serinus.notifications.problems import Problem
+from serinus.notifications.problems import ConfigurationProblem
 from serinus.notifications.state import State, spellings
 from serinus.notifications.subscriptions import Destination, Subscriptions, add, from_annotations
-from serinus.notifications.triggers import Condition
+from serinus.notifications.triggers import TriggerCondition
 from serinus.notifications.variables import for_conditions
 
 Json = dict[str, Any]
@@ -48,20 +48,20 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class DueMessages:
     """`over`: keys of conditions that are no longer true. `problems`: failed conditions, dangling subscriptions."""
 
     due: tuple[Due, ...] = ()
     over: tuple[str, ...] = ()
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[ConfigurationProblem, ...] = ()
 
 
-NOTHING = Judged()
+NOTHING = DueMessages()
 
 
 def subscribed(
     configuration: Configuration, annotations: Mapping[str, str], labels: Mapping[str, str], *, general: bool = True
-) -> tuple[Subscriptions, tuple[Problem, ...]]:
+) -> tuple[Subscriptions, tuple[ConfigurationProblem, ...]]:
     """The destinations of each trigger: first from the configuration (if `general`), then from the annotations."""
     by_trigger: Subscriptions = {}
     for one in configuration.subscriptions if general else ():
@@ -84,7 +84,7 @@ def by_event(
     *,
     told: Callable[[str], bool] = lambda _: False,
     prefix: str = "",
-) -> Judged:
+) -> DueMessages:
     """Messages due because of an Event. `told`: whether a key's message is queued, or its condition just sent it."""
     name = trigger_of(happening.reason)
     trigger, destinations = configuration.triggers.get(name), subscriptions.get(name, [])
@@ -92,7 +92,7 @@ def by_event(
         return NOTHING
     variables = for_conditions(values, now)
     due: list[Due] = []
-    problems: list[Problem] = []
+    problems: list[ConfigurationProblem] = []
     for condition in trigger.conditions:
         holds, once, trouble = _judged(name, condition, variables, now, empty=True)
         problems += trouble
@@ -115,7 +115,7 @@ def by_event(
                     identity_of(name, condition.index, to, happening.identity),
                 )
             )
-    return Judged(tuple(due), problems=tuple(problems))
+    return DueMessages(tuple(due), problems=tuple(problems))
 
 
 def by_condition(
@@ -127,12 +127,12 @@ def by_condition(
     *,
     told: Callable[[str], bool] = lambda _: False,
     prefix: str = "",
-) -> Judged:
+) -> DueMessages:
     """Messages due because a condition has become true, and the conditions that are no longer true."""
     variables: Mapping[str, Any] | None = None
     due: list[Due] = []
     over: list[str] = []
-    problems: list[Problem] = []
+    problems: list[ConfigurationProblem] = []
     for name, destinations in subscriptions.items():
         trigger = configuration.triggers.get(name)
         if trigger is None:
@@ -150,14 +150,14 @@ def by_condition(
                     due.append(Due(name, condition.index, condition.send, to, keys[0]))
                 elif not holds and condition.once_per is None:
                     over += known
-    return Judged(tuple(due), tuple(over), tuple(problems))
+    return DueMessages(tuple(due), tuple(over), tuple(problems))
 
 
 def _judged(
-    name: str, condition: Condition, values: Mapping[str, Any], now: float, *, empty: bool
-) -> tuple[bool, str | None, list[Problem]]:
+    name: str, condition: TriggerCondition, values: Mapping[str, Any], now: float, *, empty: bool
+) -> tuple[bool, str | None, list[ConfigurationProblem]]:
     """(whether the condition is true, the value of oncePer, problems). `empty`: the result without a condition."""
-    problems: list[Problem] = []
+    problems: list[ConfigurationProblem] = []
     holds = empty
     if condition.when is not None:
         try:
@@ -179,7 +179,7 @@ def identity_of(trigger: str, index: int, to: Destination, occurrence: str) -> s
     return f"{trigger}[{index}]:{to}:{occurrence}" if occurrence else ""
 
 
-def once_of(condition: Condition, values: Mapping[str, Any], now: float) -> str | None:
+def once_of(condition: TriggerCondition, values: Mapping[str, Any], now: float) -> str | None:
     """The value of oncePer; None if there is none, or it fails."""
     if condition.once_per is None:
         return None
@@ -189,19 +189,23 @@ def once_of(condition: Condition, values: Mapping[str, Any], now: float) -> str 
         return None
 
 
-def _failed(name: str, condition: Condition, what: str, error: ConditionError) -> Problem:
-    return Problem(
+def _failed(name: str, condition: TriggerCondition, what: str, error: ConditionError) -> ConfigurationProblem:
+    return ConfigurationProblem(
         f"trigger.{name}", f"it failed, and counts as false: {error}", "warning", f"[{condition.index}].{what}"
     )
 
 
-def dangling(configuration: Configuration, subscriptions: Subscriptions) -> list[Problem]:
+def dangling(configuration: Configuration, subscriptions: Subscriptions) -> list[ConfigurationProblem]:
     """Subscriptions of an object that name a missing trigger or service."""
-    problems: list[Problem] = []
+    problems: list[ConfigurationProblem] = []
     for trigger, destinations in subscriptions.items():
         if trigger not in configuration.triggers:
-            problems.append(Problem(f"subscription to {trigger}", f"there is no trigger {trigger}", "warning"))
+            problems.append(
+                ConfigurationProblem(f"subscription to {trigger}", f"there is no trigger {trigger}", "warning")
+            )
         for to in destinations:
             if to.service not in configuration.services:
-                problems.append(Problem(f"subscription to {trigger}", f"there is no service {to.service}", "warning"))
+                problems.append(
+                    ConfigurationProblem(f"subscription to {trigger}", f"there is no service {to.service}", "warning")
+                )
     return problems

@@ -14,9 +14,9 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from serinus.analysis.providers.http.client import REDIRECTS, Answer
+from serinus.analysis.providers.http.client import REDIRECTS, HttpResponse
 from serinus.notifications.problems import ConfigurationError
-from serinus.notifications.services.service import Http, Refused, host_of
+from serinus.notifications.services.service import HttpSender, Refused, host_of
 
 SERVICES_KEY, HOSTS_KEY = "serinus.allowedServices", "serinus.allowedHosts"
 KEYS = (SERVICES_KEY, HOSTS_KEY)
@@ -28,7 +28,7 @@ _KEEPS_METHOD = (307, 308)
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class NamespaceLimit:
     """`entries`: (pattern of namespaces, their permitted patterns). All other values are refused."""
 
     entries: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -38,7 +38,7 @@ class Limit:
         return tuple(one for pattern, allowed in self.entries if fnmatchcase(namespace, pattern) for one in allowed)
 
 
-def read_limit(value: Any) -> Limit:
+def read_limit(value: Any) -> NamespaceLimit:
     """The limit of a key's value. ConfigurationError names the field."""
     written = {"*": value} if isinstance(value, list | None) else value
     if not isinstance(written, dict):
@@ -48,7 +48,7 @@ def read_limit(value: Any) -> Limit:
         if not isinstance(allowed, list | None) or not all(isinstance(one, str) for one in allowed or []):
             raise ConfigurationError("expected a list of texts", "" if namespace == "*" else str(namespace))
         entries.append((str(namespace), tuple(one.lower() for one in allowed or [])))
-    return Limit(tuple(entries))
+    return NamespaceLimit(tuple(entries))
 
 
 def matches(text: str, patterns: Iterable[str]) -> bool:
@@ -71,7 +71,7 @@ def is_host_allowed(address: str, patterns: Iterable[str]) -> bool:
 class LimitedHttp:
     """An HTTP client that reaches allowed hosts only. Redirects are checked as well."""
 
-    http: Http
+    http: HttpSender
     patterns: tuple[str, ...]
     namespace: str
 
@@ -86,7 +86,7 @@ class LimitedHttp:
         insecure: bool = False,
         shown: str | None = None,
         follow: bool = True,
-    ) -> Answer:
+    ) -> HttpResponse:
         """The client's request. Refused for a host that is not allowed."""
         clock = asyncio.get_running_loop().time
         until = clock() + seconds

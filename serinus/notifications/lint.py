@@ -9,7 +9,7 @@ from typing import Any
 from serinus.notifications.configuration import Configuration
 from serinus.notifications.due import dangling, subscribed
 from serinus.notifications.names import PREFIX, SUBSCRIBE, SUBSCRIPTIONS
-from serinus.notifications.problems import Problem
+from serinus.notifications.problems import ConfigurationProblem
 
 _TEXTS = (
     (re.compile(r"\.context\b"), "there is no .context: it is empty", "write the text itself"),
@@ -30,24 +30,28 @@ _CONDITIONS = (
 )  # fmt: skip
 
 
-def problems_of(configuration: Configuration) -> Iterator[Problem]:
+def problems_of(configuration: Configuration) -> Iterator[ConfigurationProblem]:
     """Errors and warnings of a configuration."""
     yield from configuration.problems
     for name, template in configuration.templates.items():
         for text in _texts(template.source):
             for pattern, message, proposal in _TEXTS:
                 if pattern.search(text):
-                    yield Problem(f"template.{name}", message, "warning", proposal=proposal)
+                    yield ConfigurationProblem(f"template.{name}", message, "warning", proposal=proposal)
     for trigger in configuration.triggers.values():
         for condition in trigger.conditions:
             for pattern, message, proposal in _CONDITIONS:
                 if pattern.search(condition.when_text):
-                    yield Problem(f"trigger.{trigger.name}", message, "warning", f"[{condition.index}].when", proposal)
+                    yield ConfigurationProblem(
+                        f"trigger.{trigger.name}", message, "warning", f"[{condition.index}].when", proposal
+                    )
             if not condition.send:
-                yield Problem(f"trigger.{trigger.name}", "it sends no template", "warning", f"[{condition.index}].send")
+                yield ConfigurationProblem(
+                    f"trigger.{trigger.name}", "it sends no template", "warning", f"[{condition.index}].send"
+                )
 
 
-def problems_of_object(configuration: Configuration, metadata: Mapping[str, Any]) -> Iterator[Problem]:
+def problems_of_object(configuration: Configuration, metadata: Mapping[str, Any]) -> Iterator[ConfigurationProblem]:
     """Errors and warnings of the subscriptions of an object."""
     annotations: Mapping[str, str] = metadata.get("annotations") or {}
     subscriptions, problems = subscribed(configuration, annotations, metadata.get("labels") or {})
@@ -56,9 +60,9 @@ def problems_of_object(configuration: Configuration, metadata: Mapping[str, Any]
     for key, value in annotations.items():
         if key.startswith(PREFIX) and not key.startswith((SUBSCRIBE, SUBSCRIPTIONS)):
             proposal = f"did you mean {SUBSCRIBE}TRIGGER.SERVICE?" if "subscri" in key else ""
-            yield Problem(key, "this annotation means nothing", "warning", proposal=proposal)
+            yield ConfigurationProblem(key, "this annotation means nothing", "warning", proposal=proposal)
         elif key.startswith(SUBSCRIBE) and "," in value and ".email" not in key:
-            yield Problem(key, f"{value!r} is one recipient: recipients are separated by ';'", "warning")
+            yield ConfigurationProblem(key, f"{value!r} is one recipient: recipients are separated by ';'", "warning")
 
 
 def _texts(value: Any) -> Iterator[str]:

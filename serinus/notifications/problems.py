@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 
-class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+class ConfigurationProblem(msgspec.Struct, frozen=True, omit_defaults=True):
     """`key`: of the ConfigMap, or the annotation. `field`: within it. `proposal`: the correction."""
 
     key: str

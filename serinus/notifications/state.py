@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import msgspec
 
 from serinus.notifications.subscriptions import Destination
-from serinus.notifications.triggers import Condition
+from serinus.notifications.triggers import TriggerCondition
 
 MOST_ENTRIES = 30
 MOST_BYTES = 4096
@@ -31,7 +31,9 @@ _KEY = re.compile(r"(.*?\[\d+\]\.[\w-]{27}):(.+)", re.DOTALL)
 State = dict[str, int]
 
 
-def key_of(trigger: str, condition: Condition, to: Destination, *, once: str | None = None, namespace: str = "") -> str:
+def key_of(
+    trigger: str, condition: TriggerCondition, to: Destination, *, once: str | None = None, namespace: str = ""
+) -> str:
     """`namespace`: of a ConfigMap outside the controller's own namespace. `once`: the value of oncePer."""
     parts = [] if once is None else [_short(once)]
     parts += [namespace] if namespace else []
@@ -39,7 +41,7 @@ def key_of(trigger: str, condition: Condition, to: Destination, *, once: str | N
 
 
 def full_key_of(
-    trigger: str, condition: Condition, to: Destination, *, once: str | None = None, namespace: str = ""
+    trigger: str, condition: TriggerCondition, to: Destination, *, once: str | None = None, namespace: str = ""
 ) -> str:
     """The key as the reference writes it, in full length."""
     parts = [] if once is None else [once]
@@ -48,7 +50,7 @@ def full_key_of(
 
 
 def spellings(
-    trigger: str, condition: Condition, to: Destination, *, once: str | None = None, namespace: str = ""
+    trigger: str, condition: TriggerCondition, to: Destination, *, once: str | None = None, namespace: str = ""
 ) -> tuple[str, ...]:
     """All keys under which the record may have a message, the own one first."""
     key = key_of(trigger, condition, to, once=once, namespace=namespace)

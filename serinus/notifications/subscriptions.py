@@ -9,7 +9,7 @@ import msgspec
 
 from serinus.notifications.fields import load, read
 from serinus.notifications.names import SUBSCRIBE, SUBSCRIPTIONS
-from serinus.notifications.problems import ConfigurationError, Problem
+from serinus.notifications.problems import ConfigurationError, ConfigurationProblem
 
 
 class Destination(NamedTuple):
@@ -61,10 +61,12 @@ class Defaults(NamedTuple):
 Subscriptions = dict[str, list[Destination]]
 
 
-def from_annotations(annotations: Mapping[str, str], defaults: Defaults) -> tuple[Subscriptions, list[Problem]]:
+def from_annotations(
+    annotations: Mapping[str, str], defaults: Defaults
+) -> tuple[Subscriptions, list[ConfigurationProblem]]:
     """The destinations of each trigger from the annotations, without duplicates, and the invalid annotations."""
     by_trigger: Subscriptions = {}
-    problems: list[Problem] = []
+    problems: list[ConfigurationProblem] = []
     for key in sorted(annotations):
         value = annotations[key]
         if key.startswith(SUBSCRIPTIONS):
@@ -80,17 +82,17 @@ def from_annotations(annotations: Mapping[str, str], defaults: Defaults) -> tupl
     return by_trigger, problems
 
 
-def _list(key: str, value: str, defaults: Defaults, by_trigger: Subscriptions) -> list[Problem]:
+def _list(key: str, value: str, defaults: Defaults, by_trigger: Subscriptions) -> list[ConfigurationProblem]:
     try:
         holder, unknown = read({"entries": load(value) or []}, _WantedList, holder="entries")
     except ConfigurationError as error:
-        return [Problem(key, error.message, field=error.field)]
+        return [ConfigurationProblem(key, error.message, field=error.field)]
     for entry in holder.entries:
         for place in entry.destinations:
             for trigger in entry.trigger or defaults.of(place.service):
                 add(by_trigger, trigger, (Destination(place.service, recipient) for recipient in place.recipients))
     return [
-        Problem(key, "this field means nothing", "warning", path, near and f"did you mean {near}?")
+        ConfigurationProblem(key, "this field means nothing", "warning", path, near and f"did you mean {near}?")
         for path, near in unknown
     ]
 

@@ -27,7 +27,7 @@ class _Holder(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class TriggerCondition:
     """One entry of a trigger. `key`: its name in the state of an object, `[i].hash`."""
 
     index: int
@@ -47,7 +47,7 @@ class Condition:
 @dataclass(frozen=True, slots=True)
 class Trigger:
     name: str
-    conditions: tuple[Condition, ...]
+    conditions: tuple[TriggerCondition, ...]
     unknown: tuple[tuple[str, str], ...] = ()
     """Unknown fields, with the most similar known ones."""
 
@@ -59,11 +59,11 @@ def read_trigger(name: str, value: Any) -> Trigger:
             "expected a list of conditions, found a map or a text", proposal="begin each one with '- '"
         )
     holder, unknown = read({"conditions": value or []}, _Holder, holder="conditions")
-    conditions: list[Condition] = []
+    conditions: list[TriggerCondition] = []
     for index, written in enumerate(holder.conditions):
         where = f"[{index}]"
         conditions.append(
-            Condition(
+            TriggerCondition(
                 index,
                 written.when,
                 tuple(written.send),

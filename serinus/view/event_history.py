@@ -26,7 +26,7 @@ _MAKES_REVISION = ("SetImage", "Undo")
 
 
 @record()
-class Entry:
+class EventEntry:
     """One Event. `at`: seconds since the epoch. `by`: the program. `person`: the user of a command, else empty."""
 
     at: float | None
@@ -47,7 +47,7 @@ class RevisionHistory:
     """
 
     revision: int
-    entries: list[Entry] = field(default_factory=list[Entry])
+    entries: list[EventEntry] = field(default_factory=list[EventEntry])
     person: str = ""
     command: str = ""
 
@@ -58,7 +58,7 @@ def history(events: Iterable[Json], current: int) -> list[RevisionHistory]:
     An Event belongs to the last revision that began before it. SetImage and Undo belong to the revision that they make.
     """
     groups: dict[int, RevisionHistory] = {}
-    waiting: list[Entry] = []
+    waiting: list[EventEntry] = []
     oldest_first = _within_limits([_entry(event) for event in sorted(events, key=_order)])
     revision = _before_first(oldest_first, current)
 
@@ -85,7 +85,7 @@ def history(events: Iterable[Json], current: int) -> list[RevisionHistory]:
     return [groups[number] for number in sorted(groups, reverse=True)]
 
 
-def completed_steps(entries: Sequence[Entry]) -> int | None:
+def completed_steps(entries: Sequence[EventEntry]) -> int | None:
     """Steps that one revision's last attempt completed, from its Events, the newest first; None without such Events."""
     for entry in entries:
         if match := _STEP.fullmatch(entry.message) if entry.reason == "RolloutStepCompleted" else None:
@@ -95,11 +95,11 @@ def completed_steps(entries: Sequence[Entry]) -> int | None:
     return None
 
 
-def _entry(event: Json) -> Entry:
+def _entry(event: Json) -> EventEntry:
     reason, type_ = str(event.get("reason") or ""), str(event.get("type") or "")
     message = str(event.get("message") or "")
     command = _COMMAND.fullmatch(message)
-    return Entry(
+    return EventEntry(
         at=parse_time(str(event.get("lastTimestamp") or event.get("eventTime") or event.get("firstTimestamp") or "")),
         type=type_,
         reason=reason,
@@ -118,9 +118,9 @@ def _order(event: Json) -> tuple[float, int]:
     return at or 0.0, int(version) if version.isdigit() else 0
 
 
-def _within_limits(oldest_first: list[Entry]) -> list[Entry]:
+def _within_limits(oldest_first: list[EventEntry]) -> list[EventEntry]:
     left = {True: EVENTS, False: KEPT_EVENTS}
-    shown: list[Entry] = []
+    shown: list[EventEntry] = []
     for entry in reversed(oldest_first):
         if left[entry.routine]:
             left[entry.routine] -= 1
@@ -128,12 +128,12 @@ def _within_limits(oldest_first: list[Entry]) -> list[Entry]:
     return shown[::-1]
 
 
-def _begun(entry: Entry) -> int:
+def _begun(entry: EventEntry) -> int:
     """The revision that begins with this Event; 0 for none."""
     match = _BEGINS.fullmatch(entry.message) if entry.reason in ("RolloutUpdated", "NewReplicaSetCreated") else None
     return int(match[1] or match[2]) if match else 0
 
 
-def _before_first(oldest_first: list[Entry], current: int) -> int:
+def _before_first(oldest_first: list[EventEntry], current: int) -> int:
     first = next((begun for entry in oldest_first if (begun := _begun(entry))), None)
     return current if first is None else max(0, first - 1)

@@ -23,7 +23,7 @@ _HIDDEN = ("env", "args", "command", "annotations")
 
 
 @record(frozen=True)
-class Change:
+class FieldChange:
     """`field`: such as `containers[web].image`. `before`, `after`: "" where the field is absent, or hidden."""
 
     field: str
@@ -32,17 +32,17 @@ class Change:
     hidden: bool = False
 
 
-def template_changes(before: Json, after: Json) -> list[Change]:
+def template_changes(before: Json, after: Json) -> list[FieldChange]:
     """The changed fields in alphabetical order. Lists of objects with names are compared by name."""
     old, new = _fields(before), _fields(after)
-    changes: list[Change] = []
+    changes: list[FieldChange] = []
     for path in sorted(old.keys() | new.keys()):
         if old.get(path) == new.get(path):
             continue
         words = [word.split("[")[0] for word in path]
         hidden = any(word in _HIDDEN for word in words[:-1]) or words[-1] in _HIDDEN
         values = ("", "") if hidden else (_short(old.get(path)), _short(new.get(path)))
-        changes.append(Change(".".join(path[1:] if path[0] == "spec" else path), *values, hidden))
+        changes.append(FieldChange(".".join(path[1:] if path[0] == "spec" else path), *values, hidden))
     return changes
 
 

@@ -28,7 +28,7 @@ from serinus.analysis.providers import (
 )
 from serinus.analysis.providers.errors import ProviderError
 from serinus.analysis.providers.http import graphql
-from serinus.analysis.providers.http.client import Answer, Http
+from serinus.analysis.providers.http.client import Http, HttpResponse
 from serinus.analysis.providers.provider import QueryProvider
 from serinus.analysis.providers.registry import provider
 from tests.support.analysis.provider_pages import KEYS, sample
@@ -85,7 +85,7 @@ def damaged(draw: st.DrawFn) -> Any:
 
 STATUS = st.sampled_from([200, 200, 200, 400, 422, 500])
 
-READERS: dict[str, Callable[[Answer], Any]] = {
+READERS: dict[str, Callable[[HttpResponse], Any]] = {
     "web": lambda answer: web.reading(answer.body, "{.data.result[0].value}"),
     "prometheus": lambda answer: prometheus._reading(prometheus._data(answer)),
     "datadog v1": lambda answer: datadog._points(datadog._checked(answer)),
@@ -107,7 +107,7 @@ READERS: dict[str, Callable[[Answer], Any]] = {
 def test_any_json_is_read_or_refused_in_words(reader: str, answer: Any, status: int) -> None:
     body = json.dumps(answer, allow_nan=False, default=str) if _finite(answer) else "NaN"
     with contextlib.suppress(ProviderError):
-        READERS[reader](Answer(status, {}, body.encode()))
+        READERS[reader](HttpResponse(status, {}, body.encode()))
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -115,16 +115,16 @@ def test_any_json_is_read_or_refused_in_words(reader: str, answer: Any, status: 
 @settings(max_examples=examples(200), deadline=None)
 def test_any_bytes_are_read_or_refused_in_words(reader: str, body: bytes) -> None:
     with contextlib.suppress(ProviderError):
-        READERS[reader](Answer(200, {}, body))
+        READERS[reader](HttpResponse(200, {}, body))
 
 
 class Canned(Http):
     """Gives the same answer to every request."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: HttpResponse) -> None:
         self.answer = answer
 
-    async def request(self, *_: Any, **__: Any) -> Answer:
+    async def request(self, *_: Any, **__: Any) -> HttpResponse:
         return self.answer
 
 
@@ -136,7 +136,7 @@ QUERIES = [page for page, key in KEYS.items() if isinstance(provider(key), Query
 @settings(max_examples=examples(60), deadline=None)
 def test_any_answer_to_the_sample_of_a_page_is_read_or_refused_in_words(page: str, answer: Any, status: int) -> None:
     body = json.dumps(answer, allow_nan=False, default=str) if _finite(answer) else "NaN"
-    world = World(Vendor(), Canned(Answer(status, {}, body.encode())))
+    world = World(Vendor(), Canned(HttpResponse(status, {}, body.encode())))
     metric = sample(world, page, url="http://vendor")
     one = provider(KEYS[page])
     assert isinstance(one, QueryProvider)

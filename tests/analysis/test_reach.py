@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from serinus.analysis.providers.provider import Cluster, Reach
+from serinus.analysis.providers.provider import Cluster, ProviderContext
 from serinus.kube.client import Client
 from tests.support.analysis.vendor import CONTROLLER, World
 
 
-def reach_of(client: Client, world: World) -> Reach:
+def reach_of(client: Client, world: World) -> ProviderContext:
     """The type checker verifies these types."""
     cluster: Cluster = client
-    return Reach(world.http, cluster, lambda: world.now)
+    return ProviderContext(world.http, cluster, lambda: world.now)
 
 
 async def test_a_secret_that_is_no_text_or_cannot_be_read_is_told(world: World) -> None:

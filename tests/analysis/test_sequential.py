@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from serinus.analysis.sequential.dispersion import Dispersion
 from serinus.analysis.sequential.looks import Look, look_of, restored, stored
-from serinus.analysis.sequential.settings import Settings, SetupError, checked
+from serinus.analysis.sequential.settings import SetupError, VerdictSettings, checked
 from serinus.analysis.sequential.shares import SampleRatio
 from serinus.analysis.sequential.tally import Tally, Verdict, verdicts
 from tests.support.long import examples
@@ -27,13 +27,13 @@ unhurried = hypothesis_settings(deadline=None, max_examples=examples(60), suppre
 """The time of an example is the machine's, not the code's."""
 
 
-def settings_of(stream: dict[str, Any]) -> Settings:
+def settings_of(stream: dict[str, Any]) -> VerdictSettings:
     names = {"falseAbort": "false_abort", "falsePass": "false_pass"}
     given: dict[str, Any] = {names.get(str(name), str(name)): value for name, value in stream["settings"].items()}
-    return checked(Settings(**given))
+    return checked(VerdictSettings(**given))
 
 
-def last(settings: Settings, looks: list[Look]) -> Verdict:
+def last(settings: VerdictSettings, looks: list[Look]) -> Verdict:
     return list(verdicts(settings, looks))[-1]
 
 
@@ -52,7 +52,7 @@ def sides(most: int = 200) -> st.SearchStrategy[tuple[int, int]]:
 
 LOOKS = st.lists(st.builds(lambda c, s: Look(*c, *s), sides(), sides()), min_size=1, max_size=9)
 SETTINGS = st.builds(
-    lambda low, by, budget: Settings(tolerated=low, margin=low * by, budget=budget),
+    lambda low, by, budget: VerdictSettings(tolerated=low, margin=low * by, budget=budget),
     st.floats(0.5, 2),
     st.floats(1.1, 3),
     st.none() | st.floats(0.001, 0.5),
@@ -61,7 +61,9 @@ SETTINGS = st.builds(
 
 @unhurried
 @given(SETTINGS, LOOKS, st.randoms(use_true_random=False))
-def test_the_order_of_looks_does_not_change_the_evidence(settings: Settings, looks: list[Look], chance: Any) -> None:
+def test_the_order_of_looks_does_not_change_the_evidence(
+    settings: VerdictSettings, looks: list[Look], chance: Any
+) -> None:
     mixed = list(looks)
     chance.shuffle(mixed)
     assert last(settings, mixed).log_harm == pytest.approx(last(settings, looks).log_harm, abs=1e-9, rel=1e-9)
@@ -71,7 +73,7 @@ def test_the_order_of_looks_does_not_change_the_evidence(settings: Settings, loo
 @unhurried
 @given(SETTINGS, sides(), sides(), st.integers(2, 5), st.data())
 def test_looks_of_the_same_split_can_be_merged(
-    settings: Settings, canary: tuple[int, int], stable: tuple[int, int], times: int, data: st.DataObject
+    settings: VerdictSettings, canary: tuple[int, int], stable: tuple[int, int], times: int, data: st.DataObject
 ) -> None:
     """A look of a minute has the evidence of its four quarters, as long as the weight stays."""
     parts = [
@@ -87,15 +89,19 @@ def test_looks_of_the_same_split_can_be_merged(
 @given(LOOKS, st.floats(0.5, 2))
 def test_swapped_sides_swap_harm_and_safety(looks: list[Look], ratio: float) -> None:
     """The claims "the canary is no worse than `ratio`" and "the stable version is no better than 1/`ratio`" are the same."""
-    harm = last(Settings(tolerated=ratio, margin=20.0), looks).log_harm
+    harm = last(VerdictSettings(tolerated=ratio, margin=20.0), looks).log_harm
     swapped = [Look(s_n, s_k, c_n, c_k) for c_n, c_k, s_n, s_k in looks]
-    assert last(Settings(tolerated=0.01, margin=1 / ratio), swapped).log_safe == pytest.approx(harm, abs=1e-6, rel=1e-9)
+    assert last(VerdictSettings(tolerated=0.01, margin=1 / ratio), swapped).log_safe == pytest.approx(
+        harm, abs=1e-6, rel=1e-9
+    )
 
 
 @unhurried
 @given(SETTINGS, LOOKS)
-def test_the_interval_excludes_a_limit_exactly_when_its_process_does(settings: Settings, looks: list[Look]) -> None:
-    tally = Tally(Settings(tolerated=settings.tolerated, margin=settings.margin))
+def test_the_interval_excludes_a_limit_exactly_when_its_process_does(
+    settings: VerdictSettings, looks: list[Look]
+) -> None:
+    tally = Tally(VerdictSettings(tolerated=settings.tolerated, margin=settings.margin))
     verdict = [tally.add(look) for look in looks][-1]
     low, high = tally.ratio_interval()
     limit = log(20)
@@ -119,7 +125,7 @@ def test_fractions_are_stored_exactly() -> None:
 
 def test_harm_after_safe_is_harm_and_harm_stays() -> None:
     good, bad = Look(500, 0, 500, 50), Look(500, 250, 500, 5)
-    words = [verdict.verdict for verdict in verdicts(Settings(), [good, bad, good, *[good] * 20])]
+    words = [verdict.verdict for verdict in verdicts(VerdictSettings(), [good, bad, good, *[good] * 20])]
     assert words == ["safe", "harm", *["harm"] * 21]
 
 
@@ -140,7 +146,7 @@ def test_harm_after_safe_is_harm_and_harm_stays() -> None:
 )
 def test_settings_that_allow_no_verdict_are_named(changed: dict[str, float], field: str) -> None:
     with pytest.raises(SetupError, match=f"^{field}: "):
-        checked(Settings(**changed))
+        checked(VerdictSettings(**changed))
 
 
 @pytest.mark.parametrize(
@@ -192,13 +198,13 @@ def test_bursts_are_measured_as_variance_over_mean() -> None:
 
 def test_bursts_divide_the_evidence() -> None:
     looks = [Look(100, errors // 2, 900, errors) for errors in [0, 20] * 10]
-    verdict = last(Settings(), looks)
+    verdict = last(VerdictSettings(), looks)
     assert verdict.dispersion > 10
     assert verdict.log_harm_adjusted < verdict.log_harm / 5
 
 
 def test_a_learnt_dispersion_counts_from_the_first_look() -> None:
-    verdict = last(Settings(dispersion=3.0), [Look(20, 6, 180, 2)])
+    verdict = last(VerdictSettings(dispersion=3.0), [Look(20, 6, 180, 2)])
     assert verdict.dispersion == 3
     assert verdict.log_harm_adjusted < verdict.log_harm
 

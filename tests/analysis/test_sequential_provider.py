@@ -10,7 +10,7 @@ import pytest
 
 from serinus.analysis.sequential.looks import Look
 from serinus.analysis.sequential.record import record_of
-from serinus.analysis.sequential.settings import Settings
+from serinus.analysis.sequential.settings import VerdictSettings
 from serinus.analysis.sequential.tally import Tally
 from serinus.api.analysis import AnalysisRun
 from tests.support.analysis.vendor import NOW, Reply, World
@@ -87,7 +87,7 @@ async def test_a_signal_holds_the_release_and_does_not_abort_it(world: World) ->
 
 async def test_stored_looks_give_the_same_verdict_again(world: World) -> None:
     _, run = await played(world, [row[:4] for row in STREAMS["three-times"]["rows"]])
-    again = record_of(Settings(), run.last.metadata).last
+    again = record_of(VerdictSettings(), run.last.metadata).last
     assert again is not None
     assert (again.verdict, round(again.log_harm, 9)) == ("harm", run.values[-1]["logHarm"])
 
@@ -232,7 +232,7 @@ async def test_counts_that_cannot_be_are_errors_of_set_up(world: World, look: li
 
 async def test_looks_before_an_error_are_still_evidence(world: World) -> None:
     _, run = await played(world, [[20, 0, 180, 2], [5, 6, 5, 0], [20, 0, 180, 1]], count=3)
-    tally = Tally(Settings())
+    tally = Tally(VerdictSettings())
     for look in (Look(20, 0, 180, 2), Look(20, 0, 180, 1), Look(20, 0, 180, 1)):
         tally.add(look)
     assert run.values[-1]["logHarm"] == pytest.approx(tally.add(Look(0, 0, 0, 0)).log_harm)
@@ -257,7 +257,7 @@ async def test_weeks_of_looks_stay_within_the_status_and_keep_their_evidence(wor
     looks: list[Any] = [[2000.123 + at % 7, 2, 18_000.456 + at % 5, 18] for at in range(350)]
     run = prepared(world, looks, count=350, falsePass=1e-300, falseAbort=1e-9)
     await run.play(350)
-    again = record_of(Settings(false_abort=1e-9, false_pass=1e-300), run.last.metadata)
+    again = record_of(VerdictSettings(false_abort=1e-9, false_pass=1e-300), run.last.metadata)
     assert again.tally.looks == 350
     assert len(again.looks) < 350, "the earliest looks have become sums"
     assert max(map(len, run.last.metadata.values())) < 10_000

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from serinus.analysis.limits import Limits, limits_of
+from serinus.analysis.limits import AnalysisLimits, limits_of
 from serinus.analysis.resolution import resolve
 from serinus.analysis.run_status import delete_at
 from serinus.analysis.schedule import Task, tasks
@@ -94,11 +94,11 @@ def test_a_metric_is_judged_by_the_first_rule_that_applies(
     limits: dict[str, Any], counters: dict[str, Any], terminating: bool, phase: str
 ) -> None:
     result = MetricResult("value", "Running", [Measurement("Successful", finished_at="x")], **counters)
-    assert metric_phase(Limits(**{**LIMITS, **limits}), result, terminating=terminating) == phase
+    assert metric_phase(AnalysisLimits(**{**LIMITS, **limits}), result, terminating=terminating) == phase
 
 
 def test_what_is_completed_stays_and_what_is_unfinished_runs() -> None:
-    limits = Limits(count=1, **LIMITS)
+    limits = AnalysisLimits(count=1, **LIMITS)
     ended = MetricResult("value", "Inconclusive", [Measurement("Failed", finished_at="x")], failed=9)
     assert metric_phase(limits, ended, terminating=True) == "Inconclusive"
     under_way = MetricResult("value", "Running", [Measurement("Running")], failed=9)
@@ -121,7 +121,7 @@ def test_numbers_have_defaults_and_may_be_text(fields: dict[str, Any], count: in
 
 
 def test_limits_are_named_as_users_know_them() -> None:
-    limits = Limits(count=0, **LIMITS)
+    limits = AnalysisLimits(count=0, **LIMITS)
     assert exceeded(limits, MetricResult(failed=2)) == ("Failed", "failed (2) > failureLimit (0)")
     assert exceeded(limits, MetricResult(inconclusive=1)) == (
         "Inconclusive",

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from serinus.engine.explain.thresholds import Limit, limit_of, number_of, value_text
+from serinus.engine.explain.thresholds import ConditionLimit, limit_of, number_of, value_text
 
 
 @pytest.mark.parametrize(
     ("condition", "limit"),
     [
-        ("result >= 0.95", Limit(">=", 0.95)),
-        ("result[0] >= 0.95", Limit(">=", 0.95, (0,))),
-        (" ( result[0]<5 ) ", Limit("<", 5, (0,))),
-        ("result.rate > .9", Limit(">", 0.9, ("rate",))),
-        ("result.data[2].rate != 1e3", Limit("!=", 1000, ("data", 2, "rate"))),
-        ("""result["success-rate"] >= 1""", Limit(">=", 1, ("success-rate",))),
-        ("result['a'] <= -1", Limit("<=", -1, ("a",))),
-        ("0.95 <= result[0]", Limit(">=", 0.95, (0,))),
-        ("asFloat(result.rate) >= 0.9", Limit(">=", 0.9, ("rate",))),
-        ("default(result, 0) < 0.05", Limit("<", 0.05)),
+        ("result >= 0.95", ConditionLimit(">=", 0.95)),
+        ("result[0] >= 0.95", ConditionLimit(">=", 0.95, (0,))),
+        (" ( result[0]<5 ) ", ConditionLimit("<", 5, (0,))),
+        ("result.rate > .9", ConditionLimit(">", 0.9, ("rate",))),
+        ("result.data[2].rate != 1e3", ConditionLimit("!=", 1000, ("data", 2, "rate"))),
+        ("""result["success-rate"] >= 1""", ConditionLimit(">=", 1, ("success-rate",))),
+        ("result['a'] <= -1", ConditionLimit("<=", -1, ("a",))),
+        ("0.95 <= result[0]", ConditionLimit(">=", 0.95, (0,))),
+        ("asFloat(result.rate) >= 0.9", ConditionLimit(">=", 0.9, ("rate",))),
+        ("default(result, 0) < 0.05", ConditionLimit("<", 0.05)),
         ("result[0] >= 0.95 && result[0] <= 1", None),
         ("(result[0]) > 1 || (result[1] < 2)", None),
         ("len(result) > 0", None),
@@ -31,7 +31,7 @@ from serinus.engine.explain.thresholds import Limit, limit_of, number_of, value_
         ("", None),
     ],
 )
-def test_a_plain_comparison_has_a_limit_and_nothing_else_has(condition: str, limit: Limit | None) -> None:
+def test_a_plain_comparison_has_a_limit_and_nothing_else_has(condition: str, limit: ConditionLimit | None) -> None:
     assert limit_of(condition) == limit
 
 

@@ -14,7 +14,7 @@ import yaml
 
 from serinus.api.resources import ARGOPROJ
 from serinus.cli import main
-from serinus.cli.framework.commandline import CommandTarget, Row
+from serinus.cli.framework.commandline import CommandRow, CommandTarget
 from serinus.cli.rollouts import program
 from serinus.kube.transport import Request, Response
 from tests.support.cli.cli_cluster import Cluster, Result, Space, rollout
@@ -73,7 +73,7 @@ ENDLESS = {("dashboard",)}
 ROWS = [row for row in program().rows if row.module and row.path not in ENDLESS]
 
 
-def given(row: Row, file: Path) -> list[str]:
+def given(row: CommandRow, file: Path) -> list[str]:
     command = CommandTarget(program(), row.path).command
     assert command is not None
     return commands(file).get(row.path, ["web"] * command.least)
@@ -95,7 +95,7 @@ def hostile(space: Space, monkeypatch: pytest.MonkeyPatch) -> Space:
     return space
 
 
-def outputs(row: Row) -> tuple[str, ...]:
+def outputs(row: CommandRow) -> tuple[str, ...]:
     command = CommandTarget(program(), row.path).command
     flag = next((f for f in command.flags if f.name == "output"), None) if command else None
     return () if flag is None else flag.choices or ("wide", "json", "yaml", "name")
@@ -103,7 +103,7 @@ def outputs(row: Row) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("answer", [serve(False), serve(True), refuse], ids=["values", "everything", "refused"])
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: " ".join(row.path))
-def test_no_command_passes_a_control_character_on(hostile: Space, file: Path, row: Row, answer: Any) -> None:
+def test_no_command_passes_a_control_character_on(hostile: Space, file: Path, row: CommandRow, answer: Any) -> None:
     hostile.cluster.before = answer
     words = [*row.path, *given(row, file)]
     variants = [[], *(["-o", how] for how in outputs(row))]
@@ -138,7 +138,7 @@ def texts(value: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("row", [r for r in ROWS if r.path[0] in ("get", "status")], ids=lambda row: " ".join(row.path))
-def test_a_watch_passes_none_on_either(hostile: Space, row: Row) -> None:
+def test_a_watch_passes_none_on_either(hostile: Space, row: CommandRow) -> None:
     hostile.cluster.before = serve(False)
     for seconds in (1, 10, 60):  # on a busy machine the first may be over before anything is shown
         limit = {"rollout": ["-w", "--timeout-seconds", str(seconds)], "status": ["--timeout", f"{seconds}s"]}

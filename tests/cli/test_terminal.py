@@ -91,7 +91,7 @@ def test_the_demo_s_picture_holds_what_the_api_said_as_text(monkeypatch: pytest.
     monkeypatch.setattr(sys, "stdout", terminal.Screen(below))
     monkeypatch.setenv("TERM", "xterm-256color")
     live = demo_screen.Live()
-    live.view = demo_screen.View(MARKED, MARKED, [MARKED], 0, {MARKED: 50.0})
+    live.view = demo_screen.ScreenView(MARKED, MARKED, [MARKED], 0, {MARKED: 50.0})
     live.say(MARKED)
     live.refresh()
     print(MARKED)

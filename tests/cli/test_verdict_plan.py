@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from serinus.analysis.sequential.planning import Traffic, found_by_step, times_to_harm
-from serinus.analysis.sequential.settings import Settings
+from serinus.analysis.sequential.planning import ExpectedTraffic, found_by_step, times_to_harm
+from serinus.analysis.sequential.settings import VerdictSettings
 from serinus.cli.framework.errors import Problem
 from tests.support.cli.own_command import printed
 
@@ -41,7 +41,7 @@ def test_the_same_seed_is_the_same_plan() -> None:
 
 def test_a_plan_agrees_with_what_the_process_was_measured_to_do() -> None:
     """20 and 180 requests a minute, 3 % beside 1 %: 99 % within an hour, half of them within a quarter of one."""
-    times = times_to_harm(Settings(), Traffic(200, 0.01, 60), 0.1, 3.0, Random(3).random)
+    times = times_to_harm(VerdictSettings(), ExpectedTraffic(200, 0.01, 60), 0.1, 3.0, Random(3).random)
     assert times.within(3600) >= 0.95
     half = times.by(0.5)
     assert half is not None
@@ -50,7 +50,7 @@ def test_a_plan_agrees_with_what_the_process_was_measured_to_do() -> None:
 
 def test_more_steps_find_more() -> None:
     steps = [(0.1, 300.0), (0.3, 300.0), (0.5, 300.0)]
-    found = found_by_step(Settings(), Traffic(200, 0.01), steps, 3.0, Random(3).random)
+    found = found_by_step(VerdictSettings(), ExpectedTraffic(200, 0.01), steps, 3.0, Random(3).random)
     assert found == sorted(found)
     assert found[2] > found[0] + 0.2
 

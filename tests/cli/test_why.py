@@ -10,7 +10,7 @@ import pytest
 from serinus.analysis.sequential.looks import Look
 from serinus.api.rollout import Pause
 from serinus.cli.rollouts.why import told
-from serinus.engine.explain.why import Reason, Why
+from serinus.engine.explain.why import Why, WhyReason
 from serinus.engine.strategy.steps.pause import pause_wait
 from serinus.kube.transport import Request, Response
 from tests.support.cli.cli_cluster import Space, rollout
@@ -157,7 +157,7 @@ def test_what_may_not_be_seen_is_not_called_missing(space: Space) -> None:
 PAUSED: list[Json] = [{"reason": "CanaryPauseStep", "startTime": "2026-01-01T00:00:00Z"}]
 
 
-REASON = Reason("X", "the Service web is missing", "an object is missing", "it appears")
+REASON = WhyReason("X", "the Service web is missing", "an object is missing", "it appears")
 
 
 @pytest.mark.parametrize(

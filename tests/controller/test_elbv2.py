@@ -21,7 +21,7 @@ from aiohttp import web
 
 from serinus.analysis.providers.errors import ProviderError
 from serinus.analysis.providers.http.client import Http
-from serinus.analysis.providers.provider import Reach
+from serinus.analysis.providers.provider import ProviderContext
 from serinus.controller.aws.elbv2 import Elbv2, TargetGroup
 
 HOST = "web-1.eu-west-1.elb.amazonaws.com"
@@ -68,9 +68,9 @@ def answered(action: str, marker: str) -> web.Response:
     return web.Response(text=text, content_type="text/xml")
 
 
-def reach_of(url: str) -> Reach:
+def reach_of(url: str) -> ProviderContext:
     environment = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "very-secret", "AWS_ENDPOINT_URL": url}
-    return Reach(Http(), cast(Any, None), time.time, environment=environment)
+    return ProviderContext(Http(), cast(Any, None), time.time, environment=environment)
 
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -154,7 +154,7 @@ async def test_the_calls_of_one_read_ask_for_keys_once() -> None:
 
     async with listening(("GET", "/keys", keys), ("POST", "/", handle)) as url:
         environment = {"AWS_ENDPOINT_URL": url, "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{url}keys", "HOME": "/nowhere"}
-        reach = Reach(Http(), cast(Any, None), lambda: now[0], environment=environment)
+        reach = ProviderContext(Http(), cast(Any, None), lambda: now[0], environment=environment)
         elb = Elbv2(reach)
         await elb.forwards(HOST, "arn")
         await elb.targets(HOST, WEB)

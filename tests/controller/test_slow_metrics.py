@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from serinus.analysis.providers.http.client import Answer
+from serinus.analysis.providers.http.client import HttpResponse
 from serinus.analysis.providers.measuring import LONGEST_CALL
 from serinus.api.resources import ANALYSIS_RUNS, NAMESPACES
 from tests.support.controller.analysis_stage import Json, Metrics, Stage
@@ -21,7 +21,7 @@ class Hanging(Metrics):
 
     under_way = most = 0
 
-    async def request(self, method: str, url: str, **more: Any) -> Answer:
+    async def request(self, method: str, url: str, **more: Any) -> HttpResponse:
         self.under_way += 1
         self.most = max(self.most, self.under_way)
         try:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from serinus.view.event_history import Entry, completed_steps, history
+from serinus.view.event_history import EventEntry, completed_steps, history
 
 
 def event(number: int, reason: str, type_: str = "Normal", message: str = "") -> dict[str, Any]:
@@ -22,7 +22,7 @@ def event(number: int, reason: str, type_: str = "Normal", message: str = "") ->
     }
 
 
-def shown(events: list[dict[str, Any]]) -> list[Entry]:
+def shown(events: list[dict[str, Any]]) -> list[EventEntry]:
     return [entry for one in history(events, 1) for entry in one.entries]
 
 

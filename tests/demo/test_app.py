@@ -15,7 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from serinus.demo.app import BadSetting, Settings, answer_color, read_settings
+from serinus.demo.app import AppSettings, BadSetting, answer_color, read_settings
 from serinus.demo.counts import Counts
 from serinus.demo.http11 import BadRequest, take_request
 
@@ -124,12 +124,12 @@ def test_told_to_stop_it_answers_what_comes_finishes_what_it_began_and_ends():
 @pytest.mark.parametrize(
     ("tag", "expected"),
     [
-        ("blue", Settings(color="blue")),
-        ("bad-red", Settings(color="red", error_rate=15)),
-        ("slow-purple", Settings(color="purple", latency=2)),
+        ("blue", AppSettings(color="blue")),
+        ("bad-red", AppSettings(color="red", error_rate=15)),
+        ("slow-purple", AppSettings(color="purple", latency=2)),
     ],
 )
-def test_a_tag_is_a_colour_a_bad_one_or_a_slow_one(tag: str, expected: Settings):
+def test_a_tag_is_a_colour_a_bad_one_or_a_slow_one(tag: str, expected: AppSettings):
     assert read_settings(["--color", tag], {}) == expected
     assert read_settings([], {"COLOR": tag}) == expected
 
@@ -157,10 +157,10 @@ def test_a_setting_that_means_nothing_is_named(args: list[str], named: str):
 
 def test_error_rate_and_wishes_are_shares_of_the_answers():
     chance = random.Random(1)
-    answers = [answer_color(Settings(color="red", error_rate=10), b"", chance).status for _ in range(5000)]
+    answers = [answer_color(AppSettings(color="red", error_rate=10), b"", chance).status for _ in range(5000)]
     assert answers.count(500) == pytest.approx(500, abs=80)
     wish = json.dumps([{"color": "red", "delayPercent": 50, "delayLength": 2}]).encode()
-    delays = [answer_color(Settings(color="red", latency=1), wish, chance).after for _ in range(2000)]
+    delays = [answer_color(AppSettings(color="red", latency=1), wish, chance).after for _ in range(2000)]
     assert set(delays) == {1, 3}
     assert delays.count(3) == pytest.approx(1000, abs=120)
 

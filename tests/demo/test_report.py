@@ -7,14 +7,14 @@ from collections import Counter
 
 import pytest
 
-from serinus.demo.report import Measured, Phases, measure, problems, summary
-from serinus.demo.traffic import Seen, Traffic, share
+from serinus.demo.report import MeasuredShare, Phases, measure, problems, summary
+from serinus.demo.traffic import DemoTraffic, TimedAnswer, share
 
 
-def traffic(*answers: tuple[float, str]) -> Traffic:
-    made = Traffic("http://127.0.0.1:1/color", "canary.auto")
+def traffic(*answers: tuple[float, str]) -> DemoTraffic:
+    made = DemoTraffic("http://127.0.0.1:1/color", "canary.auto")
     for sent, color in answers:
-        made.note(Seen(sent, color, "" if color else "status 502"))
+        made.note(TimedAnswer(sent, color, "" if color else "status 502"))
     return made
 
 
@@ -31,8 +31,8 @@ def test_each_weight_is_measured_from_when_it_reached_traffic_until_the_next():
         (22.0, "blue"),
     ]
     assert measure(phases, traffic(*answers), "green", now=30.0) == [
-        Measured(20, 20.0, 5),
-        Measured(50, 50.0, 2),
+        MeasuredShare(20, 20.0, 5),
+        MeasuredShare(50, 50.0, 2),
     ]
 
 
@@ -47,19 +47,19 @@ def test_a_weight_that_is_noted_again_begins_no_new_phase():
 @pytest.mark.parametrize(
     ("measured", "failed", "found"),
     [
-        ([Measured(20, 21.9, 1000), Measured(100, 100.0, 500)], 0, []),
+        ([MeasuredShare(20, 21.9, 1000), MeasuredShare(100, 100.0, 500)], 0, []),
         (
-            [Measured(20, 22.1, 1000), Measured(100, 100.0, 500)],
+            [MeasuredShare(20, 22.1, 1000), MeasuredShare(100, 100.0, 500)],
             0,
             ["at weight 20 the new version gave 22.1 % of 1000"],
         ),
-        ([Measured(20, 20.0, 1000)], 0, ["weight 100 was never seen"]),
-        ([Measured(20, 20.0, 1000), Measured(100, 0.0, 0)], 0, ["weight 100 was never seen"]),
-        ([Measured(20, 20.0, 1000), Measured(100, 100.0, 500)], 3, ["3 requests failed"]),
+        ([MeasuredShare(20, 20.0, 1000)], 0, ["weight 100 was never seen"]),
+        ([MeasuredShare(20, 20.0, 1000), MeasuredShare(100, 0.0, 0)], 0, ["weight 100 was never seen"]),
+        ([MeasuredShare(20, 20.0, 1000), MeasuredShare(100, 100.0, 500)], 3, ["3 requests failed"]),
     ],
 )
 def test_success_needs_every_weight_within_two_points_and_no_failure(
-    measured: list[Measured], failed: int, found: list[str]
+    measured: list[MeasuredShare], failed: int, found: list[str]
 ):
     said = problems(measured, (20, 100), failed)
     assert len(said) == len(found)
@@ -72,7 +72,7 @@ def test_failures_have_no_colour_and_no_share():
 
 
 def test_the_summary_has_what_was_counted():
-    assert summary([Measured(20, 20.1, 900)], 1000, 0, 12.345) == {
+    assert summary([MeasuredShare(20, 20.1, 900)], 1000, 0, 12.345) == {
         "requests": 1000,
         "failed": 0,
         "steps": [{"weight": 20, "share": 20.1, "requests": 900}],
@@ -81,7 +81,7 @@ def test_the_summary_has_what_was_counted():
 
 
 async def test_requests_that_nobody_answers_are_counted_as_failed_and_named():
-    made = Traffic("http://127.0.0.1:1/color", "canary.auto", rate=500)
+    made = DemoTraffic("http://127.0.0.1:1/color", "canary.auto", rate=500)
     task = asyncio.create_task(made.run())
     while made.total < 5:  # noqa: ASYNC110 - a counter
         await asyncio.sleep(0.005)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from serinus.demo.traffic import Seen
+from serinus.demo.traffic import TimedAnswer
 from serinus.demo.verdict import GATEWAY_SECONDS, TOLD_TO_FAIL, Cost, Moments, cost, problems, success_rate, summary
 
 MOMENTS = Moments(released=10.0, measured=15.9, decided=16.0, taken_back=16.25)
@@ -30,11 +30,11 @@ def test_the_success_rate_is_read_from_whatever_the_provider_gave(value: str, ra
 def test_requests_that_failed_are_counted_until_the_gateway_has_heard():
     late = MOMENTS.taken_back or 0.0
     answers = [
-        Seen(9.0, "", TOLD_TO_FAIL),
-        Seen(11.0, "blue"),
-        Seen(12.0, "", TOLD_TO_FAIL),
-        Seen(late + 0.1, "", TOLD_TO_FAIL),
-        Seen(late + GATEWAY_SECONDS + 0.1, "", "status 502"),
+        TimedAnswer(9.0, "", TOLD_TO_FAIL),
+        TimedAnswer(11.0, "blue"),
+        TimedAnswer(12.0, "", TOLD_TO_FAIL),
+        TimedAnswer(late + 0.1, "", TOLD_TO_FAIL),
+        TimedAnswer(late + GATEWAY_SECONDS + 0.1, "", "status 502"),
     ]
     spent = cost(answers, MOMENTS)
     assert (spent.meanwhile, spent.after, dict(spent.foreign)) == (2, 2, {"status 502": 1})
@@ -42,7 +42,7 @@ def test_requests_that_failed_are_counted_until_the_gateway_has_heard():
 
 
 def test_a_version_that_was_never_taken_back_costs_until_the_end():
-    answers = [Seen(12.0, "", TOLD_TO_FAIL), Seen(1e6, "", TOLD_TO_FAIL)]
+    answers = [TimedAnswer(12.0, "", TOLD_TO_FAIL), TimedAnswer(1e6, "", TOLD_TO_FAIL)]
     spent = cost(answers, Moments(released=10.0))
     assert (spent.meanwhile, spent.after, spent.last) == (2, 0, 0.0)
 
@@ -54,7 +54,7 @@ def test_a_version_that_was_never_taken_back_costs_until_the_end():
         (0.96, Cost(), ["value that decided was 0.96"]),
         (None, Cost(), ["value that decided was None"]),
         (0.8, Cost(after=3), ["3 requests failed while the old version"]),
-        (0.8, cost([Seen(11.0, "", "status 502")], MOMENTS), ["1 × status 502"]),
+        (0.8, cost([TimedAnswer(11.0, "", "status 502")], MOMENTS), ["1 × status 502"]),
     ],
 )
 def test_what_was_not_as_promised_is_said(value: float | None, spent: Cost, said: list[str]):

@@ -82,7 +82,7 @@ def preview() -> World:
 
 EXPERIMENT: Json = {"experiment": {"templates": [{"name": "new", "specRef": "canary"}]}}
 
-SCENES: dict[str, tuple[Callable[[], World], wait_reasons.Reason]] = {
+SCENES: dict[str, tuple[Callable[[], World], wait_reasons.WaitReason]] = {
     "a pause step": (gate, wait_reasons.PAUSE_STEP),
     "a pause with an end": (timed, wait_reasons.TIMED_PAUSE),
     "pods that are not ready": (without_pods, wait_reasons.PODS),
@@ -126,13 +126,13 @@ def shown(world: World) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("scene", "reason"), SCENES.values(), ids=list(SCENES))
-def test_everybody_who_is_asked_has_the_same_code(scene: Callable[[], World], reason: wait_reasons.Reason) -> None:
+def test_everybody_who_is_asked_has_the_same_code(scene: Callable[[], World], reason: wait_reasons.WaitReason) -> None:
     codes = shown(scene())
     assert codes == dict.fromkeys(codes, reason.code)
 
 
 @pytest.mark.parametrize("reason", wait_reasons.ALL, ids=lambda reason: reason.code)
-def test_every_code_is_in_the_documentation_with_what_it_means(reason: wait_reasons.Reason) -> None:
+def test_every_code_is_in_the_documentation_with_what_it_means(reason: wait_reasons.WaitReason) -> None:
     page = (ROOT / "docs" / "waiting.md").read_text()
     (line,) = [line for line in page.splitlines() if line.startswith(f"| `{reason.code}` |")]
     by_time = {"none": "no", "duration": "its `duration`"}.get(reason.deadline, f"`{reason.deadline}`")

@@ -12,9 +12,9 @@ import pytest
 from serinus.analysis.sequential.budget_power import budget_power
 from serinus.analysis.sequential.looks import Look
 from serinus.analysis.sequential.metric import PLUGIN
-from serinus.analysis.sequential.planning import Traffic, times_to_harm
+from serinus.analysis.sequential.planning import ExpectedTraffic, times_to_harm
 from serinus.analysis.sequential.power import power
-from serinus.analysis.sequential.settings import Settings
+from serinus.analysis.sequential.settings import VerdictSettings
 from serinus.analysis.sequential.tally import Tally
 from serinus.api.analysis import AnalysisRun
 from serinus.api.rollout import Rollout
@@ -154,7 +154,7 @@ def test_after_a_switch_there_is_no_stable_version_to_compare_with() -> None:
 
 @pytest.mark.parametrize(("requests", "dispersion"), [(20, 1.0), (200, 1.0), (200, 3.0)])
 def test_the_computed_chance_against_a_budget_agrees_with_simulated_releases(requests: int, dispersion: float) -> None:
-    settings = Settings(budget=0.01, dispersion=dispersion)
+    settings = VerdictSettings(budget=0.01, dispersion=dispersion)
     chance, random, times = budget_power(settings, requests, 30.0, 3.0), Random(3), list[int]()
     for _ in range(500):
         tally, word = Tally(settings), ""
@@ -170,21 +170,21 @@ def test_the_computed_chance_against_a_budget_agrees_with_simulated_releases(req
 
 
 def test_a_budget_that_is_never_found_exceeded_is_not_promised() -> None:
-    assert budget_power(Settings(budget=1e-6), 1.0, 30.0, 3.0).by(0.95) is None
-    assert budget_power(Settings(budget=0.05), 6e6, 30.0, 3.0).by(0.95) == 30.0
+    assert budget_power(VerdictSettings(budget=1e-6), 1.0, 30.0, 3.0).by(0.95) is None
+    assert budget_power(VerdictSettings(budget=0.05), 6e6, 30.0, 3.0).by(0.95) == 30.0
 
 
 @pytest.mark.parametrize("weight", [0.1, 0.5])
 def test_the_computed_chance_agrees_with_simulated_releases(weight: float) -> None:
-    traffic = Traffic(200, 0.01, 30.0)
-    times = times_to_harm(Settings(), traffic, weight, 3.0, Random(7).random, 600)
-    chance = power(Settings(), traffic, weight, 3.0)
+    traffic = ExpectedTraffic(200, 0.01, 30.0)
+    times = times_to_harm(VerdictSettings(), traffic, weight, 3.0, Random(7).random, 600)
+    chance = power(VerdictSettings(), traffic, weight, 3.0)
     for minutes in (5, 15, 30):
         assert chance.within(60 * minutes) == pytest.approx(times.within(60 * minutes), abs=0.07)
 
 
 def test_a_longer_step_never_finds_less() -> None:
-    chance = power(Settings(), Traffic(200, 0.01, 30.0), 0.1, 3.0)
+    chance = power(VerdictSettings(), ExpectedTraffic(200, 0.01, 30.0), 0.1, 3.0)
     found = [chance.within(60 * minutes) for minutes in range(0, 120, 5)]
     assert found == sorted(found)
     needed = chance.by(0.95)
@@ -193,4 +193,4 @@ def test_a_longer_step_never_finds_less() -> None:
 
 
 def test_a_difference_that_is_never_found_is_not_promised() -> None:
-    assert power(Settings(), Traffic(1, 0.0001, 30.0), 0.01, 3.0).by(0.95) is None
+    assert power(VerdictSettings(), ExpectedTraffic(1, 0.0001, 30.0), 0.01, 3.0).by(0.95) is None

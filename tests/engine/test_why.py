@@ -10,7 +10,7 @@ import pytest
 import serinus.engine
 from serinus.cli.rollouts.why import told
 from serinus.engine.core import wait_reasons
-from serinus.engine.explain.why import Reason, Why, explain, sentence
+from serinus.engine.explain.why import Why, WhyReason, explain, sentence
 from tests.support.engine.blue_green import blue_green
 from tests.support.engine.world import World, release, routed
 
@@ -22,7 +22,7 @@ def said(world: World) -> str:
 
 
 @pytest.mark.parametrize("reason", wait_reasons.ALL, ids=lambda reason: reason.code)
-def test_every_reason_says_what_it_means_what_ends_it_and_whether_time_does(reason: wait_reasons.Reason):
+def test_every_reason_says_what_it_means_what_ends_it_and_whether_time_does(reason: wait_reasons.WaitReason):
     assert re.fullmatch(r"[A-Z][A-Za-z]+", reason.code)
     assert reason.meaning
     assert reason.ends
@@ -32,12 +32,12 @@ def test_every_reason_says_what_it_means_what_ends_it_and_whether_time_does(reas
 @pytest.mark.parametrize(
     "reason",
     [
-        Reason("TimedPause", "step 1 of 2 pauses", "a pause", "it is over", until=100.0),
-        Reason("PodsNotReady", "step 1 of 2 pauses", "a pause", "it is over", gives_up_at=100.0),
+        WhyReason("TimedPause", "step 1 of 2 pauses", "a pause", "it is over", until=100.0),
+        WhyReason("PodsNotReady", "step 1 of 2 pauses", "a pause", "it is over", gives_up_at=100.0),
     ],
     ids=["until", "gives up"],
 )
-def test_a_moment_that_has_passed_is_not_promised(reason: Reason):
+def test_a_moment_that_has_passed_is_not_promised(reason: WhyReason):
     assert "in " in told("web", Why("Paused", "", (reason,)), 90.0).splitlines()[3]
     assert " (in " not in told("web", Why("Paused", "", (reason,)), 110.0)
     first, later = (sentence(Why("Paused", "", (reason,)), now) for now in (90.0, 110.0))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from serinus.demo.traffic import Traffic
+from serinus.demo.traffic import DemoTraffic
 from tests.gateways import routes
 from tests.gateways.istio import status
 from tests.support.cluster.requests_ledger import Ledger
@@ -33,7 +33,7 @@ class Releases:
         self._instance = instance
         self.ledger = Ledger(router)
         self.visitors = Visitors(gateway, routes.host(router))
-        self.visitors.traffic = Traffic(f"{gateway}/color", routes.host(router), rate)
+        self.visitors.traffic = DemoTraffic(f"{gateway}/color", routes.host(router), rate)
         self._colors = itertools.cycle(["green", "yellow", "red", "purple", "blue"])
         self.stable = "blue"
         self.followed: list[float] = []

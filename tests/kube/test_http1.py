@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from serinus.kube.http.http1 import Answer, BrokenAnswer, Http1
+from serinus.kube.http.http1 import BrokenAnswer, Http1, Http1Response
 
 Script = Callable[[int, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -63,7 +63,7 @@ async def serve() -> AsyncIterator[Callable[[Script], Awaitable[tuple[Server, Ht
         server.end()
 
 
-async def get(client: Http1, *, lasting: bool = False, safe: bool = True) -> Answer:
+async def get(client: Http1, *, lasting: bool = False, safe: bool = True) -> Http1Response:
     return await client.request(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"", None, "", lasting=lasting, safe=safe)
 
 

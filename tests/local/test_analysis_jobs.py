@@ -11,7 +11,7 @@ import pytest
 from serinus.analysis.phases import COMPLETED
 from serinus.analysis.providers.http.client import Http
 from serinus.analysis.providers.measuring import clean_up, measure
-from serinus.analysis.providers.provider import Reach
+from serinus.analysis.providers.provider import ProviderContext
 from serinus.analysis.resolution import resolve
 from serinus.analysis.run_status import assess
 from serinus.analysis.schedule import tasks
@@ -51,7 +51,7 @@ RUN: dict[str, Any] = {
 
 async def carried_out(world: Any) -> AnalysisRun:
     """As a controller would: each pass reads the status back from the API, so the API must accept it."""
-    reach = Reach(Http(), world.client, world.clock.now)
+    reach = ProviderContext(Http(), world.client, world.clock.now)
     due: dict[str, float] = {}
     for _ in range(100):
         run = await world.client.get(ANALYSIS_RUNS, "run", "default", type=AnalysisRun)

@@ -13,12 +13,12 @@ import pytest
 from serinus.api.yaml.reader import load
 from serinus.local import kubeconfig
 from serinus.local.cannot_run import CannotRun
-from serinus.local.kubeconfig import Access, Entry, add, read, remove, with_entry, without_entry
+from serinus.local.kubeconfig import AddedContext, ClusterAccess, add, read, remove, with_entry, without_entry
 from tests.support.instance.live import BIN, Instance
 from tests.support.local.other_user import STRANGER, needs_root
 
-OURS = Access("https://127.0.0.1:6443", "PEM", "secret")
-OTHER = Access("https://127.0.0.1:6444", "another PEM", "other")
+OURS = ClusterAccess("https://127.0.0.1:6443", "PEM", "secret")
+OTHER = ClusterAccess("https://127.0.0.1:6444", "another PEM", "other")
 THEIRS = """\
 apiVersion: v1
 kind: Config
@@ -57,7 +57,7 @@ def file(tmp_path: Path) -> Path:
 def test_the_entry_becomes_current_and_all_else_stays(file: Path):
     before = json.loads(kubectl(file, "view", "--raw", "-o", "json"))
     entry = add(file, OURS)
-    assert entry == Entry("serinus", "home")
+    assert entry == AddedContext("serinus", "home")
     assert file.stat().st_mode & 0o777 == 0o600
     assert kubectl(file, "current-context") == "serinus"
     after = json.loads(kubectl(file, "view", "--raw", "-o", "json"))
@@ -91,7 +91,7 @@ def test_a_name_that_the_user_has_is_left_alone(section: str):
     changed, entry = with_entry(theirs, OURS)
     assert entry.name == "serinus-2"
     assert changed[section][0] == {"name": "serinus"}
-    assert without_entry(theirs, Entry("serinus", ""), "x") == theirs
+    assert without_entry(theirs, AddedContext("serinus", ""), "x") == theirs
 
 
 def test_a_context_that_was_chosen_meanwhile_stays_current(file: Path):

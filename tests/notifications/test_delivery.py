@@ -11,9 +11,9 @@ import looptime
 import pytest
 
 from serinus.analysis.providers.errors import ProviderError
-from serinus.analysis.providers.http.client import Answer
+from serinus.analysis.providers.http.client import HttpResponse
 from serinus.notifications.delivery import MOST_WAITING, Delivery, Letter
-from serinus.notifications.services.service import Reach
+from serinus.notifications.services.service import ServiceContext
 from serinus.notifications.services.slack import SlackOptions
 from serinus.notifications.services.webhook import WebhookOptions
 from serinus.notifications.texts import Notification
@@ -31,13 +31,13 @@ class Receiver:
         self.seen: list[tuple[float, str]] = []
         self._answer, self._seconds = answer, seconds
 
-    async def request(self, method: str, url: str, *, body: bytes | None = None, **_: Any) -> Answer:
+    async def request(self, method: str, url: str, *, body: bytes | None = None, **_: Any) -> HttpResponse:
         self.seen.append((Clock().now(), (body or b"").decode()))
         await asyncio.sleep(self._seconds)
         status = self._answer(len(self.seen))
         if not status:
             raise ProviderError(f"{method} x: connection refused")
-        return Answer(status, {"retry-after": "7"} if status == 429 else {}, b"said")
+        return HttpResponse(status, {"retry-after": "7"} if status == 429 else {}, b"said")
 
 
 class Office:
@@ -48,12 +48,12 @@ class Office:
         self.late: list[str] = []
         self.obsolete: list[str] = []
 
-    def service(self, line: tuple[str, str, str]) -> tuple[str, Any, Reach] | str:
+    def service(self, line: tuple[str, str, str]) -> tuple[str, Any, ServiceContext] | str:
         if line[1] == "gone":
             return "notification service 'gone' is not supported"
         if line[1] == "chat":
-            return "slack", SlackOptions(api_url="http://host/", token="t"), Reach(self.receiver, Clock().now)
-        return "webhook", WebhookOptions(url=f"http://{line[2] or 'host'}/"), Reach(self.receiver, Clock().now)
+            return "slack", SlackOptions(api_url="http://host/", token="t"), ServiceContext(self.receiver, Clock().now)
+        return "webhook", WebhookOptions(url=f"http://{line[2] or 'host'}/"), ServiceContext(self.receiver, Clock().now)
 
     def threads(self, letter: Letter) -> Mapping[str, str]:
         return {}
@@ -131,7 +131,7 @@ def test_what_cannot_be_delivered_within_an_hour_is_given_up() -> None:
 
 def test_a_silent_receiver_holds_nobody_else() -> None:
     class Silent(Receiver):
-        async def request(self, method: str, url: str, *, body: bytes | None = None, **_: Any) -> Answer:
+        async def request(self, method: str, url: str, *, body: bytes | None = None, **_: Any) -> HttpResponse:
             if "silent" in url:
                 await asyncio.Event().wait()
             return await super().request(method, url, body=body)
@@ -152,9 +152,9 @@ def test_retries_of_a_page_of_html_are_bounded() -> None:
     """Slack's 200 without JSON: the delivery tries it for its hour only, and each pause is at least the one before."""
 
     class Page(Receiver):
-        async def request(self, method: str, url: str, *, body: bytes | None = None, **_: Any) -> Answer:
+        async def request(self, method: str, url: str, *, body: bytes | None = None, **_: Any) -> HttpResponse:
             await super().request(method, url, body=body)
-            return Answer(200, {}, b"<html>")
+            return HttpResponse(200, {}, b"<html>")
 
     receiver = Page(lambda _: 200)
     office = deliver(receiver, lambda: [letter("a", service="chat")], 2 * 3600)
@@ -193,10 +193,10 @@ def test_only_the_newest_message_of_a_topic_waits_for_a_receiver_that_accepts_no
 
 def test_a_date_of_retry_after_is_obeyed() -> None:
     class Dated(Receiver):
-        async def request(self, method: str, url: str, *, body: bytes | None = None, **_: Any) -> Answer:
+        async def request(self, method: str, url: str, *, body: bytes | None = None, **_: Any) -> HttpResponse:
             await super().request(method, url, body=body)
             date = {"retry-after": "Thu, 01 Jan 1970 00:00:50 GMT"}
-            return Answer(503 if len(self.seen) == 1 else 200, date, b"")
+            return HttpResponse(503 if len(self.seen) == 1 else 200, date, b"")
 
     receiver = Dated(lambda _: 200)
     deliver(receiver, lambda: [letter("a")], 100)

@@ -13,7 +13,7 @@ from serinus.notifications.fields import load, read
 from serinus.notifications.limits import LimitedHttp, is_host_allowed, read_limit
 from serinus.notifications.problems import ConfigurationError
 from serinus.notifications.services.registry import SERVICES
-from serinus.notifications.services.service import Delayed, Job, Reach, Refused
+from serinus.notifications.services.service import Delayed, Refused, SendRequest, ServiceContext
 from tests.support.notifications.fake_vendor import vendor
 
 NOW = 1_700_000_000.0
@@ -69,7 +69,7 @@ async def webhook(url: str, patterns: tuple[str, ...]) -> None:
     async with Http() as http:
         limited = LimitedHttp(http, patterns, "team-a")
         section, _ = read({"method": "POST", "body": "hello"}, service.Section)
-        await service.send(options, Job("hook", "", "m", section, Reach(limited, lambda: NOW)))
+        await service.send(options, SendRequest("hook", "", "m", section, ServiceContext(limited, lambda: NOW)))
 
 
 async def test_a_host_that_is_not_allowed_is_not_asked() -> None:
@@ -120,7 +120,8 @@ async def sqs(url: str, environment: dict[str, str], *, ambient: bool) -> Any:
     options, _ = read({"queue": "q", "region": "eu-west-1", "endpointUrl": url}, service.Options)
     async with Http() as http:
         return await service.send(
-            options, Job("awssqs", "", "m", None, Reach(http, lambda: NOW, environment, ambient=ambient))
+            options,
+            SendRequest("awssqs", "", "m", None, ServiceContext(http, lambda: NOW, environment, ambient=ambient)),
         )
 
 

@@ -15,7 +15,7 @@ from serinus.analysis.providers.http.client import REDIRECTS, Http
 from serinus.notifications.fields import read
 from serinus.notifications.limits import LimitedHttp
 from serinus.notifications.services.registry import SERVICES
-from serinus.notifications.services.service import Delayed, Job, Reach, Refused
+from serinus.notifications.services.service import Delayed, Refused, SendRequest, ServiceContext
 from serinus.notifications.services.slack import thread_of
 from tests.support.notifications.certificates import KINDS, Authority
 from tests.support.notifications.fake_vendor import vendor
@@ -40,10 +40,10 @@ async def attempt(
     assert service.check(made) == ""
     part = None if section is None else read(section, service.Section)[0]
     async with Http() as http, asyncio.timeout(2 * SECONDS):
-        reach = Reach(LimitedHttp(http, patterns, "team-a") if patterns else http, lambda: 0.0, {})
+        reach = ServiceContext(LimitedHttp(http, patterns, "team-a") if patterns else http, lambda: 0.0, {})
         until = asyncio.get_running_loop().time() + SECONDS
         return await service.send(
-            made, Job(kind, recipient, "m", part, reach, done={} if done is None else done, until=until)
+            made, SendRequest(kind, recipient, "m", part, reach, done={} if done is None else done, until=until)
         )
 
 
@@ -338,7 +338,9 @@ async def test_a_post_of_slack_is_not_repeated_because_its_update_failed() -> No
     async with vendor(ok, (500, {}), ok) as there, Http() as http:
         options, _ = read({"apiURL": f"{there.url}/api/", "token": "t"}, service.Options)
         section, _ = read({"groupingKey": "k", "deliveryPolicy": "PostAndUpdate"}, service.Section)
-        job = Job("slack", "ch", "m", section, Reach(http, lambda: 0.0), threads={thread_of("ch", "k"): "1.0|C1"})
+        job = SendRequest(
+            "slack", "ch", "m", section, ServiceContext(http, lambda: 0.0), threads={thread_of("ch", "k"): "1.0|C1"}
+        )
         with pytest.raises(Delayed):
             await service.send(options, job)
         await service.send(options, job)

@@ -13,11 +13,11 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from serinus.analysis.providers.http.client import Answer
+from serinus.analysis.providers.http.client import HttpResponse
 from serinus.notifications.configuration import Configuration, read_configuration
 from serinus.notifications.due import subscribed
 from serinus.notifications.services.registry import SERVICES
-from serinus.notifications.services.service import Job, Reach
+from serinus.notifications.services.service import SendRequest, ServiceContext
 from serinus.notifications.texts import render
 from serinus.notifications.variables import for_templates, variables
 
@@ -71,9 +71,9 @@ class Recorder:
         said |= {"token": "t", "access_token": "t", "QueueUrl": "u", "id": 5}
         self._body = b"1" if kind == "teams" else json.dumps(said).encode()
 
-    async def request(self, method: str, url: str, **_: Any) -> Answer:
+    async def request(self, method: str, url: str, **_: Any) -> HttpResponse:
         self.asked.append(f"{method} {url}")
-        return Answer(self._status, {}, self._body)
+        return HttpResponse(self._status, {}, self._body)
 
 
 class Page:
@@ -109,9 +109,9 @@ async def test_the_sample_of_a_page_sends_what_the_page_says(kind: str) -> None:
         host = SERVICES[kind].host(service.options, page.to.recipient)
         assert page.requests == [f"{SOCKETS[kind]} {host}"]
         return
-    reach = Reach(http, lambda: NOW)
+    reach = ServiceContext(http, lambda: NOW)
     await SERVICES[kind].send(
-        service.options, Job(service.name, page.to.recipient, made.message, made.section, reach, condition.send)
+        service.options, SendRequest(service.name, page.to.recipient, made.message, made.section, reach, condition.send)
     )
     assert http.asked == page.requests
     assert all(urlsplit(line.partition(" ")[2]).netloc for line in http.asked)

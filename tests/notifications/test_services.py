@@ -17,7 +17,7 @@ from serinus.notifications.fields import read
 from serinus.notifications.services import email as mail
 from serinus.notifications.services.nats import signature_of
 from serinus.notifications.services.registry import SERVICES
-from serinus.notifications.services.service import Delayed, Job, Reach, Refused
+from serinus.notifications.services.service import Delayed, Refused, SendRequest, ServiceContext
 from tests.support.notifications.fake_vendor import vendor
 from tests.support.notifications.http_services import CASES, HTTP_KINDS, NOW, Case
 
@@ -33,7 +33,7 @@ async def send(
     assert service.check(made) == ""
     part = None if section is None else read(section, service.Section)[0]
     async with Http() as http:
-        job = Job(kind, recipient, message, part, Reach(http, lambda: NOW, {}), **more)
+        job = SendRequest(kind, recipient, message, part, ServiceContext(http, lambda: NOW, {}), **more)
         return await service.send(made, job)
 
 
@@ -321,7 +321,7 @@ async def test_a_message_that_was_taken_is_not_sent_again_because_of_the_body(st
     service = SERVICES["webhook"]
     options, _ = read({"url": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"}, service.Options)
     async with server, Http() as http:
-        job = Job("hook", "", "m", None, Reach(http, lambda: 0.0))
+        job = SendRequest("hook", "", "m", None, ServiceContext(http, lambda: 0.0))
         if status == 200:
             assert await service.send(options, job) is None
         else:

@@ -19,7 +19,7 @@ import msgspec
 
 from serinus.analysis.errors import AnalysisProblem
 from serinus.analysis.resolution import resolve
-from serinus.analysis.run_status import Measured, assess
+from serinus.analysis.run_status import MetricMeasurement, assess
 from serinus.analysis.schedule import tasks
 from serinus.analysis.verdicts import judged
 from serinus.api.analysis import AnalysisRun, Measurement
@@ -377,10 +377,12 @@ def assessed(text: bytes) -> None:
     except AnalysisProblem:
         return
     answers = (1.0, [1], None, "x" * 20_000)
-    found: list[Measured] = []
+    found: list[MetricMeasurement] = []
     for index, task in enumerate(tasks(run, resolved, NOW)):
         phase = judged(task.metric.metric, answers[index % len(answers)], NOW).phase
-        found.append(Measured(task, Measurement(phase, "m" * 5_000, AT, AT, "v"), NOW, {"query": "q" * 50_000}))
+        found.append(
+            MetricMeasurement(task, Measurement(phase, "m" * 5_000, AT, AT, "v"), NOW, {"query": "q" * 50_000})
+        )
     status = assess(run, resolved, found, NOW).status
     assert len(msgspec.json.encode(status)) < 2 * len(text) + LARGEST
 

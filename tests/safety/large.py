@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from serinus.analysis.resolution import resolve
-from serinus.analysis.run_status import Measured, assess
+from serinus.analysis.run_status import MetricMeasurement, assess
 from serinus.analysis.schedule import tasks
 from serinus.api.analysis import AnalysisRun, Measurement
 from serinus.api.experiment import Experiment
@@ -312,7 +312,10 @@ def carried_out(spec: Json, results: int = 0) -> Work:
 
     def work() -> None:
         resolved = resolve(run.spec, {})
-        found = [Measured(task, Measurement("Successful", "", AT, AT, "1"), NOW) for task in tasks(run, resolved, NOW)]
+        found = [
+            MetricMeasurement(task, Measurement("Successful", "", AT, AT, "1"), NOW)
+            for task in tasks(run, resolved, NOW)
+        ]
         msgspec.json.encode(assess(run, resolved, found, NOW).status)
 
     return work

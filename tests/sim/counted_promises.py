@@ -15,7 +15,7 @@ import msgspec
 from serinus.analysis.phases import COMPLETED
 from serinus.analysis.sequential.looks import restored
 from serinus.analysis.sequential.metric import PLUGIN
-from serinus.analysis.sequential.settings import Settings
+from serinus.analysis.sequential.settings import VerdictSettings
 from serinus.analysis.sequential.tally import verdicts
 from serinus.api.names import HASH
 from tests.sim.counters import Counters
@@ -72,7 +72,7 @@ class Jury:
             most = self.monitoring.most(args[side], since)
             if side in config["counts"] and (found[0] > most[0] or found[1] > most[1]):
                 yield f"{change.name} counts {found} of the {side} version, and there were {most}"
-        again = list(verdicts(msgspec.json.decode(metadata["settings"], type=Settings), looks))
+        again = list(verdicts(msgspec.json.decode(metadata["settings"], type=VerdictSettings), looks))
         if again and abs(again[-1].log_harm - value["logHarm"]) > CLOSE:
             yield f"{change.name}: the stored looks give {again[-1].log_harm}, and the value is {value['logHarm']}"
         phase = phase_of(run)

@@ -13,7 +13,7 @@ from math import log
 from random import Random
 
 from serinus.analysis.providers.errors import ProviderError
-from serinus.analysis.providers.http.client import Answer
+from serinus.analysis.providers.http.client import HttpResponse
 from tests.sim.gateway import Gateway
 from tests.sim.history import History
 from tests.sim.loop import Loop
@@ -89,7 +89,7 @@ class Counters(Monitoring):
 
     # Queries
 
-    async def answer(self, url: str, seconds: float) -> Answer:
+    async def answer(self, url: str, seconds: float) -> HttpResponse:
         _, _, _, canary, stable, window, probe = url.split("/", 6)
         await asyncio.sleep(self.rng.uniform(0.01, 0.3))
         kind, trouble = self._strikes(self.probes[probe])
@@ -106,7 +106,7 @@ class Counters(Monitoring):
         }
         if kind == "nan":
             found.pop(self.rng.choice(SIDES))
-        return Answer(200, {}, json.dumps(found).encode())
+        return HttpResponse(200, {}, json.dumps(found).encode())
 
     def _side(self, version: str, window: float) -> Json:
         """`window`: seconds; 0 for the totals."""
@@ -115,13 +115,13 @@ class Counters(Monitoring):
         before = counter.at(self.loop.at - window) if window else self.reset.get(version, (0, 0))
         return {"requests": requests - before[0], "errors": errors - before[1]}
 
-    async def _no_counts(self, kind: str, seconds: float) -> Answer:
+    async def _no_counts(self, kind: str, seconds: float) -> HttpResponse:
         if kind == "hangs":
             await asyncio.sleep(seconds)
             raise ProviderError(f"no answer within {seconds:g} s")
         if kind == "down":
             raise ProviderError("connection refused")
-        return Answer(503, {}, b"overloaded") if kind == "failing" else Answer(200, {}, b"null")
+        return HttpResponse(503, {}, b"overloaded") if kind == "failing" else HttpResponse(200, {}, b"null")
 
     def most(self, version: str, since: float) -> tuple[int, int]:
         """The requests and errors of a version since a time."""

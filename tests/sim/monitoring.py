@@ -17,7 +17,7 @@ import msgspec
 
 from serinus.analysis.phases import COMPLETED
 from serinus.analysis.providers.errors import ProviderError
-from serinus.analysis.providers.http.client import Answer, Http
+from serinus.analysis.providers.http.client import Http, HttpResponse
 from serinus.api.names import HASH
 from tests.sim.history import History, image_of
 from tests.sim.loop import Loop
@@ -77,7 +77,7 @@ class Monitoring:
 
     # Queries over HTTP
 
-    async def answer(self, url: str, seconds: float) -> Answer:
+    async def answer(self, url: str, seconds: float) -> HttpResponse:
         parts = url.split("?")[0].split("/")
         owner, version, key = parts[3], parts[4], f"{parts[5]}/{parts[6]}"
         probe = self.probes[key]
@@ -100,28 +100,30 @@ class Monitoring:
             says = other
         return self._say(probe, key, version, says)
 
-    def _say(self, probe: Probe, key: str, version: str, says: str) -> Answer:
+    def _say(self, probe: Probe, key: str, version: str, says: str) -> HttpResponse:
         self._numbers += 1
         number = self._numbers
         self.given[str(number)] = Given(key, version, probe.phase(says))
         if probe.kind == "web":
-            return Answer(200, {}, json.dumps({"score": SCORES[says], "number": number}).encode())
+            return HttpResponse(200, {}, json.dumps({"score": SCORES[says], "number": number}).encode())
         values = ["NaN" if says == "nan" else str(SCORES[says]), str(number)]
         result = [{"metric": {"row": str(i)}, "value": [0, value]} for i, value in enumerate(values)]
-        return Answer(
+        return HttpResponse(
             200, {}, json.dumps({"status": "success", "data": {"resultType": "vector", "result": result}}).encode()
         )
 
-    async def _broken(self, kind: str, seconds: float, probe: Probe) -> Answer:
+    async def _broken(self, kind: str, seconds: float, probe: Probe) -> HttpResponse:
         if kind == "hangs":
             await asyncio.sleep(seconds)
             raise ProviderError(f"no answer within {seconds:g} s")
         if kind == "down":
             raise ProviderError("connection refused")
         if kind == "failing":
-            return Answer(503, {}, b"overloaded")
+            return HttpResponse(503, {}, b"overloaded")
         empty = b'{"status":"success","data":{"resultType":"vector","result":[]}}'
-        return Answer(200, {}, self.rng.choice((b"<html>", b"null", empty if probe.kind == "prometheus" else b"NaN")))
+        return HttpResponse(
+            200, {}, self.rng.choice((b"<html>", b"null", empty if probe.kind == "prometheus" else b"NaN"))
+        )
 
     def _strikes(self, probe: Probe) -> tuple[str, Trouble | None]:
         for trouble, rng in self._troubles:
@@ -177,7 +179,7 @@ class Line(Http):
         super().__init__()
         self._monitoring = monitoring
 
-    async def request(self, method: str, url: str, *, seconds: float = 30.0, **_: Any) -> Answer:  # type: ignore[override]
+    async def request(self, method: str, url: str, *, seconds: float = 30.0, **_: Any) -> HttpResponse:  # type: ignore[override]
         return await self._monitoring.answer(url, seconds)
 
 

@@ -11,7 +11,7 @@ import msgspec
 from serinus.analysis import run_status as assessment
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, SUCCESSFUL
 from serinus.analysis.providers.measuring import Round
-from serinus.analysis.run_status import Assessed, Measured
+from serinus.analysis.run_status import Assessed, MetricMeasurement
 from serinus.api.resources import ANALYSIS_RUNS
 from serinus.api.values.times import format_time
 from serinus.controller import analysis_runs
@@ -31,12 +31,12 @@ from tests.sim.bugs import MUTANTS, Place, mutant
 @mutant("an answer whose write failed is kept and counted later, also where the write was done", judges=True)
 def measured_twice() -> Iterable[Place]:
     real, write = Round.measured, analysis_runs.AnalysisRuns.write
-    kept: dict[tuple[str, str], Measured] = {}
+    kept: dict[tuple[str, str], MetricMeasurement] = {}
 
-    async def measured(self: Round) -> list[Measured]:
+    async def measured(self: Round) -> list[MetricMeasurement]:
         return [answer(self.run.metadata.uid, fresh) for fresh in await real(self)]
 
-    def answer(uid: str, fresh: Measured) -> Measured:
+    def answer(uid: str, fresh: MetricMeasurement) -> MetricMeasurement:
         place = (uid, fresh.task.metric.name)
         again = place in kept and fresh.task.call == "run"
         kept[place] = dataclasses.replace(kept[place], task=fresh.task) if again else fresh

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from serinus.analysis.providers.provider import Reach
+from serinus.analysis.providers.provider import ProviderContext
 from serinus.api.meta import Json
 from serinus.api.names import HASH
 from serinus.controller.manager import Controller, Options
@@ -129,7 +129,7 @@ class World:
         client = Client(wire, user_agent=wire.name)
         metrics: Any = NoMetrics()
         rng = Random(self.rng.random())
-        reach = Reach(Line(self.monitoring), client, self.loop.now)
+        reach = ProviderContext(Line(self.monitoring), client, self.loop.now)
         controller = Controller(
             client, self.loop, rng, options=options, plan=self._decide, metrics=metrics, reach=reach
         )

@@ -21,10 +21,10 @@ from serinus.analysis.limits import number
 from serinus.analysis.providers.aws.credentials import credentials, region_of
 from serinus.analysis.providers.aws.signature import signed
 from serinus.analysis.providers.errors import ProviderError
-from serinus.analysis.providers.http.client import Answer
+from serinus.analysis.providers.http.client import HttpResponse
 from serinus.analysis.providers.http.decoding import xml_of
 from serinus.analysis.providers.past_points import points_by_look
-from serinus.analysis.providers.provider import REQUIRED, Call, QueryProvider, Reading
+from serinus.analysis.providers.provider import REQUIRED, MeasurementRequest, QueryProvider, Reading
 from serinus.api.meta import IntOrString
 from serinus.api.values.durations import go_duration
 from serinus.api.values.times import parse_time
@@ -74,7 +74,7 @@ class CloudWatch(QueryProvider[CloudWatchConfig]):
     result = "a list of objects: `Id Label Messages StatusCode Timestamps Values`"
     credentials = "AWS's own: environment, web identity, profile, container, machine"
 
-    async def query(self, config: CloudWatchConfig, call: Call) -> Reading:
+    async def query(self, config: CloudWatchConfig, call: MeasurementRequest) -> Reading:
         try:
             interval = go_duration(config.interval or "5m")
         except ValueError as error:
@@ -83,7 +83,7 @@ class CloudWatch(QueryProvider[CloudWatchConfig]):
         return await call.read(answer, lambda: _reading(answer))
 
     async def past(
-        self, config: CloudWatchConfig, times: Sequence[float], step: float, call: Call
+        self, config: CloudWatchConfig, times: Sequence[float], step: float, call: MeasurementRequest
     ) -> dict[float, float]:
         """The sum of the points before each time, as `query` takes them."""
         points: list[tuple[float, float]] = []
@@ -95,7 +95,9 @@ class CloudWatch(QueryProvider[CloudWatchConfig]):
         return {time: sum(values) for time, values in points_by_look(points, times, step).items()}
 
 
-async def _asked(config: CloudWatchConfig, call: Call, start: float, end: float, page: str = "") -> Answer:
+async def _asked(
+    config: CloudWatchConfig, call: MeasurementRequest, start: float, end: float, page: str = ""
+) -> HttpResponse:
     """The response for the time from `start` to `end`. `page`: the token of a further one."""
     env = call.reach.environment
     region = region_of(env)
@@ -144,7 +146,7 @@ def _fields(queries: list[MetricDataQuery]) -> Iterator[tuple[str, str]]:
         yield from ((f"{root}.{key}", value) for key, value in plain.items() if value)
 
 
-def _answered(answer: Answer) -> ElementTree.Element:
+def _answered(answer: HttpResponse) -> ElementTree.Element:
     """The XML of the response. ProviderError for one without success."""
     try:
         root = _plain(xml_of(answer.body))
@@ -156,7 +158,7 @@ def _answered(answer: Answer) -> ElementTree.Element:
     return root
 
 
-def _past_points(answer: Answer) -> tuple[list[tuple[float, float]], str | None]:
+def _past_points(answer: HttpResponse) -> tuple[list[tuple[float, float]], str | None]:
     """(the points of the only query that returns data, the token of the next page, None for the last one)."""
     root = _answered(answer)
     members = root.findall("./GetMetricDataResult/MetricDataResults/member")
@@ -170,7 +172,7 @@ def _past_points(answer: Answer) -> tuple[list[tuple[float, float]], str | None]
     return points, root.findtext("./GetMetricDataResult/NextToken") or None
 
 
-def _reading(answer: Answer) -> Reading:
+def _reading(answer: HttpResponse) -> Reading:
     root = _answered(answer)
     results = [_result(member) for member in root.findall("./GetMetricDataResult/MetricDataResults/member")]
     messages = [_message(member) for member in root.findall("./GetMetricDataResult/Messages/member")]

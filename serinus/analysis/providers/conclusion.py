@@ -8,7 +8,7 @@ from typing import Any
 from serinus.analysis.expr.errors import TooMuchWork
 from serinus.analysis.expr.limits import STEPS
 from serinus.analysis.phases import ERROR
-from serinus.analysis.providers.provider import Call, QueryProvider, Reading
+from serinus.analysis.providers.provider import MeasurementRequest, QueryProvider, Reading
 from serinus.analysis.verdicts import LONGEST_VALUE, judged
 from serinus.api.analysis import Measurement
 from serinus.api.messages.cutting import LONGEST_MESSAGE
@@ -18,7 +18,7 @@ QUICK = 20_000
 """Most steps of a condition in the event loop: about 20 ms. Longer ones run again in the reader's thread."""
 
 
-async def measured(provider: QueryProvider[Any], call: Call) -> Measurement:
+async def measured(provider: QueryProvider[Any], call: MeasurementRequest) -> Measurement:
     """The finished measurement. ProviderError if the provider has no reading."""
     started = format_time(call.now)
     reading = await provider.query(call.config(provider.key, provider.config), call)
@@ -29,7 +29,7 @@ async def measured(provider: QueryProvider[Any], call: Call) -> Measurement:
     return await call.reach.reader.apart(lambda: _concluded(call, reading, started, now, STEPS))
 
 
-def _concluded(call: Call, reading: Reading, started: str, now: float, steps: int) -> Measurement:
+def _concluded(call: MeasurementRequest, reading: Reading, started: str, now: float, steps: int) -> Measurement:
     verdict = judged(call.metric, reading.result, now, call.shown, steps)
     return Measurement(
         verdict.phase,

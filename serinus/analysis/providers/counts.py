@@ -11,7 +11,7 @@ import msgspec
 
 from serinus.analysis.providers.errors import ProviderError
 from serinus.analysis.providers.prometheus import Prometheus
-from serinus.analysis.providers.provider import Call, QueryProvider
+from serinus.analysis.providers.provider import MeasurementRequest, QueryProvider
 from serinus.analysis.providers.registry import provider
 from serinus.analysis.providers.web import Web, results
 from serinus.analysis.sequential.metric import SequentialMetric, configuration
@@ -34,7 +34,7 @@ class NoCounts(Exception):
 class Counting:
     """The counts of one metric. It is used for all looks of a run: what does not change between looks is computed once."""
 
-    def __init__(self, metric: SequentialMetric, call: Call) -> None:
+    def __init__(self, metric: SequentialMetric, call: MeasurementRequest) -> None:
         """SetupError for a configuration that the counting provider does not accept."""
         self._metric = metric
         self._provider = provider(metric.provider)
@@ -44,7 +44,7 @@ class Counting:
         parts = [metric.base] if self._together else [part_of(metric, field) for field in metric.queries]
         self._requests = [self._request(part, call) for part in parts]
 
-    def _request(self, part: Mapping[str, Any], call: Call) -> tuple[Any, Metric, Metric]:
+    def _request(self, part: Mapping[str, Any], call: MeasurementRequest) -> tuple[Any, Metric, Metric]:
         """(configuration, metric, metric without secrets) of the counting provider."""
         name = self._metric.provider
         try:
@@ -58,14 +58,14 @@ class Counting:
         shown = counts.get(name) if isinstance(counts, dict) else None
         return config, inner, msgspec.structs.replace(inner, provider={name: shown})
 
-    async def counts(self, call: Call) -> dict[str, float]:
+    async def counts(self, call: MeasurementRequest) -> dict[str, float]:
         """A number for each query of the metric, by its field, all for the time at which this is called.
 
         NoCounts for a gap, SetupError for a permanent error.
         """
         at = call.now
         calls = [
-            (config, Call(call.run, inner, call.reach, call.number, shown, call.hidden, at))
+            (config, MeasurementRequest(call.run, inner, call.reach, call.number, shown, call.hidden, at))
             for config, inner, shown in self._requests
         ]
         try:
@@ -74,7 +74,7 @@ class Counting:
             raise NoCounts(error.own, error.foreign) from error
         return {field: _number(field, result, self._metric) for field, result in results.items()}
 
-    async def _results(self, calls: list[tuple[Any, Call]]) -> dict[str, Any]:
+    async def _results(self, calls: list[tuple[Any, MeasurementRequest]]) -> dict[str, Any]:
         asked, texts = self._provider, self._together
         if texts:
             ((config, call),) = calls

@@ -14,9 +14,9 @@ import msgspec
 from serinus.analysis.expr.values import Floats, plain_text
 from serinus.analysis.providers.current import hide
 from serinus.analysis.providers.errors import UNREADABLE, ProviderError
-from serinus.analysis.providers.http.client import Answer
+from serinus.analysis.providers.http.client import HttpResponse
 from serinus.analysis.providers.past_points import points_by_look
-from serinus.analysis.providers.provider import Call, QueryProvider, Reading, SecretUse, one_of
+from serinus.analysis.providers.provider import MeasurementRequest, QueryProvider, Reading, SecretUse, one_of
 from serinus.api.values.durations import go_duration
 
 REVIEW = " Please review the Analysis Template."
@@ -45,7 +45,7 @@ class DatadogConfig(msgspec.Struct, rename="camel"):
     secret_ref: SecretRef | None = None
 
 
-class Credentials(msgspec.Struct, frozen=True):
+class DatadogCredentials(msgspec.Struct, frozen=True):
     api_key: str
     app_key: str
     address: str
@@ -70,7 +70,7 @@ class Datadog(QueryProvider[DatadogConfig]):
         ref = config.secret_ref
         return (SecretUse(ref.name, ref.namespaced),) if ref is not None and ref.name else ()
 
-    async def query(self, config: DatadogConfig, call: Call) -> Reading:
+    async def query(self, config: DatadogConfig, call: MeasurementRequest) -> Reading:
         check(config)
         interval, now = _seconds(config.interval or "5m", "interval"), call.now
         if config.api_version == "v2":
@@ -79,7 +79,9 @@ class Datadog(QueryProvider[DatadogConfig]):
         answer = await _asked(config, call, _span(config, now - interval, now))
         return await call.read(answer, lambda: _points(_checked(answer)))
 
-    async def past(self, config: DatadogConfig, times: Sequence[float], step: float, call: Call) -> dict[float, float]:
+    async def past(
+        self, config: DatadogConfig, times: Sequence[float], step: float, call: MeasurementRequest
+    ) -> dict[float, float]:
         """The last point before each time. v2 asks for time series, whose points have no aggregator."""
         check(config)
         if config.aggregator not in ("", "last", "sum"):
@@ -122,7 +124,7 @@ def _seconds(text: str, field: str) -> float:
         raise ProviderError(f"provider.datadog.{field}: ", error) from error
 
 
-async def _asked(config: DatadogConfig, call: Call, request: Mapping[str, Any]) -> Answer:
+async def _asked(config: DatadogConfig, call: MeasurementRequest, request: Mapping[str, Any]) -> HttpResponse:
     """The response to a request of API v2, which has `data`, or to the query of v1 in a span of time."""
     keys = await _credentials(config, call)
     timeout = _seconds(config.request_timeout or "10s", "requestTimeout")
@@ -141,7 +143,7 @@ async def _asked(config: DatadogConfig, call: Call, request: Mapping[str, Any]) 
     return await http.request("POST", f"{url}/api/v2/query/{kind}", headers=headers, body=body, seconds=timeout)
 
 
-async def _credentials(config: DatadogConfig, call: Call) -> Credentials:
+async def _credentials(config: DatadogConfig, call: MeasurementRequest) -> DatadogCredentials:
     ref, reach = config.secret_ref or SecretRef(), call.reach
     if ref.namespaced and not ref.name:
         raise ProviderError("secret name is required for namespaced credentials")
@@ -150,12 +152,12 @@ async def _credentials(config: DatadogConfig, call: Call) -> Credentials:
     elif all(reach.environment.get(key) for key in ("DD_API_KEY", "DD_APP_KEY", "DD_ADDRESS")):
         env = reach.environment
         hide(env["DD_API_KEY"], env["DD_APP_KEY"])
-        return Credentials(env["DD_API_KEY"], env["DD_APP_KEY"], env["DD_ADDRESS"])
+        return DatadogCredentials(env["DD_API_KEY"], env["DD_APP_KEY"], env["DD_ADDRESS"])
     else:
         data = await reach.secret(reach.namespace, SECRET, public=PUBLIC)
     if not data or not data.get("api-key") or not data.get("app-key"):
         raise ProviderError("failed to find the credentials for datadog metrics provider")
-    return Credentials(data["api-key"], data["app-key"], data.get("address") or DEFAULT_ADDRESS)
+    return DatadogCredentials(data["api-key"], data["app-key"], data.get("address") or DEFAULT_ADDRESS)
 
 
 def _scalar_request(config: DatadogConfig, start: float, end: float) -> dict[str, Any]:
@@ -190,7 +192,7 @@ def _span(config: DatadogConfig, start: float, end: float) -> dict[str, Any]:
     return {"query": config.query, "from": int(start), "to": int(end)}
 
 
-def _past_points(answer: Answer, step: float) -> list[tuple[float, float]]:
+def _past_points(answer: HttpResponse, step: float) -> list[tuple[float, float]]:
     """(time, value) of the only series. ProviderError for points that are further apart than `step` seconds."""
     body = _checked(answer)
     try:
@@ -213,7 +215,7 @@ def _past_points(answer: Answer, step: float) -> list[tuple[float, float]]:
     return points
 
 
-def _checked(answer: Answer) -> dict[str, Any]:
+def _checked(answer: HttpResponse) -> dict[str, Any]:
     if answer.status in (401, 403):
         raise ProviderError(f"received authentication error response code: {answer.status} ", answer.text)
     if not answer.ok:

@@ -11,9 +11,9 @@ import msgspec
 
 from serinus.analysis.expr.values import Floats
 from serinus.analysis.providers.errors import UNREADABLE, ProviderError
-from serinus.analysis.providers.http.client import Answer, bare
+from serinus.analysis.providers.http.client import HttpResponse, bare
 from serinus.analysis.providers.past_points import points_by_look
-from serinus.analysis.providers.provider import Call, QueryProvider, Reading
+from serinus.analysis.providers.provider import MeasurementRequest, QueryProvider, Reading
 
 SECONDS = 10
 _SPAN = re.compile(r"(?:^|&)(?:from|until)=[^&]*+")
@@ -31,11 +31,13 @@ class Graphite(QueryProvider[GraphiteConfig]):
     request = "its render API: `query: target=…`"
     result = "a list of numbers"
 
-    async def query(self, config: GraphiteConfig, call: Call) -> Reading:
+    async def query(self, config: GraphiteConfig, call: MeasurementRequest) -> Reading:
         answer = await _asked(config, config.query, call)
         return await call.read(answer, lambda: _reading(answer.json()))
 
-    async def past(self, config: GraphiteConfig, times: Sequence[float], step: float, call: Call) -> dict[float, float]:
+    async def past(
+        self, config: GraphiteConfig, times: Sequence[float], step: float, call: MeasurementRequest
+    ) -> dict[float, float]:
         """The same targets for the whole time: `from` and `until` are replaced."""
         targets = _SPAN.sub("", config.query.lstrip("?"))
         query = f"{targets}&from={int(times[0] - step)}&until={int(times[-1])}"
@@ -51,7 +53,7 @@ class Graphite(QueryProvider[GraphiteConfig]):
         return {time: values[0] for time, values in values_by_time.items()}
 
 
-async def _asked(config: GraphiteConfig, query: str, call: Call) -> Answer:
+async def _asked(config: GraphiteConfig, query: str, call: MeasurementRequest) -> HttpResponse:
     shown = call.shown_config(Graphite.key, GraphiteConfig).address
     try:
         parts = urlsplit(config.address)

@@ -15,8 +15,8 @@ from serinus.analysis.expr.functions.time_values import SECOND, Time
 from serinus.analysis.expr.limits import Budget
 from serinus.analysis.expr.values import go_text
 from serinus.analysis.providers.errors import ProviderError
-from serinus.analysis.providers.http.client import Answer, refused
-from serinus.analysis.providers.provider import Call, QueryProvider, Reading, SecretUse
+from serinus.analysis.providers.http.client import HttpResponse, refused
+from serinus.analysis.providers.provider import MeasurementRequest, QueryProvider, Reading, SecretUse
 from serinus.api.values.times import format_time, parse_time
 
 SECRET = "influxdb"
@@ -44,11 +44,13 @@ class Influxdb(QueryProvider[InfluxdbConfig]):
     def secrets(self, config: InfluxdbConfig) -> tuple[SecretUse, ...]:
         return (SecretUse(config.profile or SECRET),)
 
-    async def query(self, config: InfluxdbConfig, call: Call) -> Reading:
+    async def query(self, config: InfluxdbConfig, call: MeasurementRequest) -> Reading:
         answer = await _asked(config, call, {})
         return await call.read(answer, lambda: _reading(answer.text))
 
-    async def past(self, config: InfluxdbConfig, times: Sequence[float], step: float, call: Call) -> dict[float, float]:
+    async def past(
+        self, config: InfluxdbConfig, times: Sequence[float], step: float, call: MeasurementRequest
+    ) -> dict[float, float]:
         """The same query for each time: the request sets Flux's `now()`."""
         values_by_time: dict[float, float] = {}
         for first in range(0, len(times), AT_ONCE):
@@ -61,7 +63,7 @@ class Influxdb(QueryProvider[InfluxdbConfig]):
         return values_by_time
 
 
-async def _asked(config: InfluxdbConfig, call: Call, more: Mapping[str, str]) -> Answer:
+async def _asked(config: InfluxdbConfig, call: MeasurementRequest, more: Mapping[str, str]) -> HttpResponse:
     """`more`: further fields of the request."""
     secret = await call.reach.secret(call.reach.namespace, config.profile or SECRET, public=PUBLIC) or {}
     address, token, org = (secret.get(key) for key in ("address", "authToken", "org"))
@@ -96,7 +98,7 @@ def _reading(text: str) -> Reading:
     return Reading(values, go_text(values, Budget()))
 
 
-def _refusal(answer: Answer) -> ProviderError:
+def _refusal(answer: HttpResponse) -> ProviderError:
     try:
         body = answer.json()
         return ProviderError("", f"{body['code']}: {body['message']}")

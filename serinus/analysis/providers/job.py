@@ -11,7 +11,7 @@ import msgspec
 
 from serinus.analysis.phases import FAILED, INCONCLUSIVE, SUCCESSFUL
 from serinus.analysis.providers.errors import ProviderError
-from serinus.analysis.providers.provider import Call, Cluster, VerdictProvider, begun, code_of, ended
+from serinus.analysis.providers.provider import Cluster, MeasurementRequest, VerdictProvider, begun, code_of, ended
 from serinus.api.analysis import Measurement
 from serinus.api.decoding.reading import converted
 from serinus.api.meta import Json
@@ -42,14 +42,14 @@ class JobConfig(msgspec.Struct, omit_defaults=True):
     spec: Json = {}
 
 
-class Job(VerdictProvider[JobConfig]):
+class JobProvider(VerdictProvider[JobConfig]):
     type = "Job"
     key = "job"
     config = JobConfig
     request = "a Job, watched without a polling delay; an image that cannot be pulled is Inconclusive"
     fields = "JobTemplate {metadata, spec: batch/v1 JobSpec}"
 
-    async def run(self, call: Call) -> Measurement:
+    async def run(self, call: MeasurementRequest) -> Measurement:
         namespace = call.reach.environment.get(JOB_NAMESPACE) or call.namespace
         job = job_of(call, namespace)
         name = str(job["metadata"]["name"])
@@ -61,7 +61,7 @@ class Job(VerdictProvider[JobConfig]):
                 raise ProviderError(f"the Job {namespace}/{name} cannot be created: ", error) from error
         return begun(call, {"job-name": name, "job-namespace": namespace}, call.now + LEAST_PAUSE)
 
-    async def resume(self, call: Call, measurement: Measurement) -> Measurement:
+    async def resume(self, call: MeasurementRequest, measurement: Measurement) -> Measurement:
         namespace, name = _where(call, measurement)
         job = await _read(call, namespace, name)
         for condition in (job.get("status") or {}).get("conditions") or []:
@@ -79,12 +79,12 @@ class Job(VerdictProvider[JobConfig]):
             measurement, resume_at=again, message=call.foreign(pod_trouble.lasting) if pod_trouble else ""
         )
 
-    async def terminate(self, call: Call, measurement: Measurement) -> Measurement:
+    async def terminate(self, call: MeasurementRequest, measurement: Measurement) -> Measurement:
         namespace, name = _where(call, measurement)
         await _delete(call, namespace, name)
         return ended(call, measurement, INCONCLUSIVE)
 
-    async def clean_up(self, call: Call, keep: int) -> None:
+    async def clean_up(self, call: MeasurementRequest, keep: int) -> None:
         namespace = call.reach.environment.get(JOB_NAMESPACE) or call.namespace
         try:
             page = await _cluster(call).list(JOBS, namespace, labels=f"{UID}={call.run.metadata.uid}")
@@ -96,7 +96,7 @@ class Job(VerdictProvider[JobConfig]):
             await _delete(call, namespace, str(job["metadata"]["name"]))
 
 
-def job_of(call: Call, namespace: str) -> Json:
+def job_of(call: MeasurementRequest, namespace: str) -> Json:
     """The Job of one measurement. The run owns it if both are in the same namespace and cluster."""
     config = call.config("job", JobConfig)
     meta, metric = call.run.metadata, call.metric.name
@@ -145,31 +145,31 @@ def job_name(uid: str, metric: str, number: int) -> str:
     return f"{uid}.{metric[:room]}.{number}"
 
 
-def _cluster(call: Call) -> Cluster:
+def _cluster(call: MeasurementRequest) -> Cluster:
     return call.reach.job_cluster or call.reach.cluster
 
 
-def _where(call: Call, measurement: Measurement) -> tuple[str, str]:
+def _where(call: MeasurementRequest, measurement: Measurement) -> tuple[str, str]:
     name = measurement.metadata.get("job-name")
     if not name:
         raise ProviderError("job metadata reference missing: the measurement does not say which Job it is")
     return measurement.metadata.get("job-namespace") or call.namespace, name
 
 
-async def _read(call: Call, namespace: str, name: str) -> Json:
+async def _read(call: MeasurementRequest, namespace: str, name: str) -> Json:
     try:
         return await _cluster(call).get(JOBS, name, namespace)
     except Exception as error:
         raise ProviderError(f"the Job {namespace}/{name} cannot be read: ", error) from error
 
 
-async def _is_ours(call: Call, namespace: str, name: str) -> bool:
+async def _is_ours(call: MeasurementRequest, namespace: str, name: str) -> bool:
     """Whether this run created the existing Job: the create succeeded, but its response was lost."""
     job = await _read(call, namespace, name)
     return ((job["metadata"].get("labels") or {}).get(UID)) == call.run.metadata.uid
 
 
-async def _delete(call: Call, namespace: str, name: str) -> None:
+async def _delete(call: MeasurementRequest, namespace: str, name: str) -> None:
     try:
         await _cluster(call).delete(JOBS, name, namespace, propagation="Foreground")
     except Exception as error:
@@ -177,7 +177,7 @@ async def _delete(call: Call, namespace: str, name: str) -> None:
             raise ProviderError(f"the Job {namespace}/{name} cannot be deleted: ", error) from error
 
 
-async def _pods(call: Call, namespace: str, name: str) -> Sequence[Json]:
+async def _pods(call: MeasurementRequest, namespace: str, name: str) -> Sequence[Json]:
     try:
         return (await _cluster(call).list(PODS, namespace, labels=f"job-name={name}")).items
     except Exception as error:
@@ -200,4 +200,4 @@ def _of_metric(job: Json, metric: str) -> bool:
     return (job["metadata"].get("annotations") or {}).get(METRIC, metric) == metric
 
 
-PROVIDER = Job()
+PROVIDER = JobProvider()

@@ -9,8 +9,8 @@ import msgspec
 
 from serinus.analysis.phases import FAILED, INCONCLUSIVE, SUCCESSFUL
 from serinus.analysis.providers.errors import ProviderError
-from serinus.analysis.providers.http.client import Answer
-from serinus.analysis.providers.provider import REQUIRED, Call, VerdictProvider, begun, ended
+from serinus.analysis.providers.http.client import HttpResponse
+from serinus.analysis.providers.provider import REQUIRED, MeasurementRequest, VerdictProvider, begun, ended
 from serinus.api.analysis import Measurement
 from serinus.api.values.durations import go_duration
 from serinus.api.values.times import format_deadline, format_time
@@ -60,7 +60,7 @@ class Kayenta(VerdictProvider[KayentaConfig]):
     config = KayentaConfig
     request = "a canary, until it has a score"
 
-    async def run(self, call: Call) -> Measurement:
+    async def run(self, call: MeasurementRequest) -> Measurement:
         config = call.config("kayenta", KayentaConfig)
         # Sic: as in the reference, the configurations are listed for the storage account.
         query = urlencode({"application": config.application, "configurationAccountName": config.storage_account_name})
@@ -83,7 +83,7 @@ class Kayenta(VerdictProvider[KayentaConfig]):
             raise ProviderError(f"Kayenta's answer has no {EXECUTION}")
         return begun(call, {EXECUTION: execution}, call.now + PAUSE)
 
-    async def resume(self, call: Call, measurement: Measurement) -> Measurement:
+    async def resume(self, call: MeasurementRequest, measurement: Measurement) -> Measurement:
         config = call.config("kayenta", KayentaConfig)
         execution = measurement.metadata.get(EXECUTION, "")
         answer = await _asked(call, "GET", f"/canary/{quote(execution, safe='')}")
@@ -103,12 +103,12 @@ class Kayenta(VerdictProvider[KayentaConfig]):
             phase = INCONCLUSIVE
         return ended(call, measurement, phase, value=str(score))
 
-    async def terminate(self, call: Call, measurement: Measurement) -> Measurement:
+    async def terminate(self, call: MeasurementRequest, measurement: Measurement) -> Measurement:
         """The measurement, unchanged: Kayenta's canaries cannot be ended from here (spec §9)."""
         return measurement
 
 
-async def _asked(call: Call, method: str, path: str, body: bytes | None = None) -> Answer:
+async def _asked(call: MeasurementRequest, method: str, path: str, body: bytes | None = None) -> HttpResponse:
     """`path`: begins with `/`."""
     headers = {"Content-Type": "application/json"} if body is not None else {}
     root = call.config("kayenta", KayentaConfig).address.rstrip("/")
@@ -119,7 +119,7 @@ async def _asked(call: Call, method: str, path: str, body: bytes | None = None) 
     )
 
 
-def _checked(answer: Answer) -> Answer:
+def _checked(answer: HttpResponse) -> HttpResponse:
     if not answer.ok:
         raise ProviderError(f"Invalid Response: HTTP {answer.status}")
     return answer
@@ -141,12 +141,12 @@ def _score(execution: dict[str, Any]) -> int:
     return int(score)
 
 
-def _canary(config: KayentaConfig, call: Call) -> dict[str, Any]:
+def _canary(config: KayentaConfig, call: MeasurementRequest) -> dict[str, Any]:
     threshold = {"pass": config.threshold.passing, "marginal": config.threshold.marginal}
     return {"scopes": {scope.name: _pair(scope, config, call) for scope in config.scopes}, "thresholds": threshold}
 
 
-def _pair(scope: NamedScope, config: KayentaConfig, call: Call) -> dict[str, Any]:
+def _pair(scope: NamedScope, config: KayentaConfig, call: MeasurementRequest) -> dict[str, Any]:
     for field in ("start", "end"):
         if bool(getattr(scope.control_scope, field)) != bool(getattr(scope.experiment_scope, field)):
             raise ProviderError(f"controlScope.{field} and experimentScope.{field} must both be set or be empty")
@@ -156,7 +156,7 @@ def _pair(scope: NamedScope, config: KayentaConfig, call: Call) -> dict[str, Any
     }
 
 
-def _scope(scope: Scope, config: KayentaConfig, call: Call) -> dict[str, Any]:
+def _scope(scope: Scope, config: KayentaConfig, call: MeasurementRequest) -> dict[str, Any]:
     return {
         "scope": scope.scope,
         "location": scope.region,
@@ -166,7 +166,7 @@ def _scope(scope: Scope, config: KayentaConfig, call: Call) -> dict[str, Any]:
     }
 
 
-def _start(config: KayentaConfig, call: Call) -> str:
+def _start(config: KayentaConfig, call: MeasurementRequest) -> str:
     """The start time: with `lookback` the start of the run, otherwise one interval ago."""
     if config.lookback:
         return call.run.status.started_at or format_time(call.now)

@@ -17,10 +17,10 @@ from serinus.analysis.phases import ERROR, INCONCLUSIVE, SUCCESSFUL
 from serinus.analysis.providers import conclusion
 from serinus.analysis.providers.current import CURRENT, Current
 from serinus.analysis.providers.errors import ProviderError
-from serinus.analysis.providers.provider import Call, QueryProvider, Reach, VerdictProvider
+from serinus.analysis.providers.provider import MeasurementRequest, ProviderContext, QueryProvider, VerdictProvider
 from serinus.analysis.providers.registry import AnyProvider, provider_of
 from serinus.analysis.resolution import Resolved
-from serinus.analysis.run_status import Measured, shown, texts
+from serinus.analysis.run_status import MetricMeasurement, shown, texts
 from serinus.analysis.schedule import Task
 from serinus.api.analysis import AnalysisRun, Measurement
 from serinus.api.messages.cutting import LONGEST_MESSAGE
@@ -39,13 +39,15 @@ ENDING_OF_BEGINNINGS = 15.0
 class Round:
     """The calls of one pass of a run. Their texts show none of `secrets`, and no secret that a provider has read."""
 
-    def __init__(self, run: AnalysisRun, tasks: Sequence[Task], reach: Reach, secrets: Sequence[str] = ()) -> None:
+    def __init__(
+        self, run: AnalysisRun, tasks: Sequence[Task], reach: ProviderContext, secrets: Sequence[str] = ()
+    ) -> None:
         self.run = run
         self._tasks, self._reach, self._secrets = tasks, reach, secrets
-        self._calls: dict[asyncio.Task[Measured], Task] = {}
+        self._calls: dict[asyncio.Task[MetricMeasurement], Task] = {}
         self._begun: set[int] = set()
 
-    async def measured(self) -> list[Measured]:
+    async def measured(self) -> list[MetricMeasurement]:
         """The results of the tasks that were not cancelled, in order. A failure is a measurement in the phase Error.
 
         All intervals begin at the end of the last call. So metrics of the same interval stay in one round, with one
@@ -74,13 +76,13 @@ class Round:
             elif task.call != "terminate":
                 loop.call_later(ENDING_OF_BEGINNINGS if _begins(task) else ENDING, call.cancel)
 
-    async def _one(self, task: Task) -> Measured:
+    async def _one(self, task: Task) -> MetricMeasurement:
         reach, namespace = self._reach, self.run.metadata.namespace
         async with reach.lanes.slot(namespace) as slot:
             self._begun.add(id(task))
             hidden = Hidden(self._secrets)
             CURRENT.set(Current(namespace, hidden, lambda work: reach.lanes.keep(slot, work)))
-            call = Call(self.run, task.metric.metric, reach, task.number, task.metric.shown, hidden)
+            call = MeasurementRequest(self.run, task.metric.metric, reach, task.number, task.metric.shown, hidden)
             return await _measured(task, call)
 
 
@@ -91,12 +93,14 @@ def _begins(task: Task) -> bool:
     return False
 
 
-async def measure(run: AnalysisRun, tasks: Sequence[Task], reach: Reach, secrets: Sequence[str] = ()) -> list[Measured]:
+async def measure(
+    run: AnalysisRun, tasks: Sequence[Task], reach: ProviderContext, secrets: Sequence[str] = ()
+) -> list[MetricMeasurement]:
     """The results of the tasks, in their order."""
     return await Round(run, tasks, reach, secrets).measured()
 
 
-async def _measured(task: Task, call: Call) -> Measured:
+async def _measured(task: Task, call: MeasurementRequest) -> MetricMeasurement:
     reach, hidden = call.reach, call.hidden
     started = format_time(reach.clock())
     metadata: dict[str, str] = {}
@@ -113,10 +117,10 @@ async def _measured(task: Task, call: Call) -> Measured:
     except Exception as error:  # a bug, here or in a plugin, must not end the controller
         message = hidden.message(f"{type(error).__name__}: ", str(error), LONGEST_MESSAGE)
         measurement = _error(task, started, reach, message)
-    return Measured(task, shown(measurement, hidden), reach.clock(), texts(metadata, hidden), clean=True)
+    return MetricMeasurement(task, shown(measurement, hidden), reach.clock(), texts(metadata, hidden), clean=True)
 
 
-async def _called(provider: AnyProvider, task: Task, call: Call) -> Measurement:
+async def _called(provider: AnyProvider, task: Task, call: MeasurementRequest) -> Measurement:
     if isinstance(provider, QueryProvider):
         return task.measurement or await conclusion.measured(provider, call)
     assert isinstance(provider, VerdictProvider)
@@ -130,12 +134,12 @@ async def _called(provider: AnyProvider, task: Task, call: Call) -> Measurement:
     return measurement
 
 
-def _error(task: Task, started: str, reach: Reach, message: str) -> Measurement:
+def _error(task: Task, started: str, reach: ProviderContext, message: str) -> Measurement:
     before = task.measurement or Measurement(started_at=started)
     return msgspec.structs.replace(before, phase=ERROR, message=message, finished_at=format_time(reach.clock()))
 
 
-async def clean_up(run: AnalysisRun, resolved: Resolved, trimmed: Mapping[str, int], reach: Reach) -> None:
+async def clean_up(run: AnalysisRun, resolved: Resolved, trimmed: Mapping[str, int], reach: ProviderContext) -> None:
     """Let providers remove objects of measurements that have left the status (`Assessed.trimmed`).
 
     After a failure the next call tries again.
@@ -147,4 +151,4 @@ async def clean_up(run: AnalysisRun, resolved: Resolved, trimmed: Mapping[str, i
                 provider = provider_of(metric.metric)
                 if isinstance(provider, VerdictProvider):
                     async with asyncio.timeout(LONGEST_CALL):
-                        await provider.clean_up(Call(run, metric.metric, reach), keep)
+                        await provider.clean_up(MeasurementRequest(run, metric.metric, reach), keep)

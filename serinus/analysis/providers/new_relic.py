@@ -13,10 +13,10 @@ from serinus.analysis.expr.functions.text import floats
 from serinus.analysis.expr.limits import Budget
 from serinus.analysis.expr.values import json_text
 from serinus.analysis.providers.errors import UNREADABLE, ProviderError
-from serinus.analysis.providers.http.client import Answer
+from serinus.analysis.providers.http.client import HttpResponse
 from serinus.analysis.providers.http.graphql import data_of
 from serinus.analysis.providers.past_points import points_by_look
-from serinus.analysis.providers.provider import REQUIRED, Call, QueryProvider, Reading, SecretUse
+from serinus.analysis.providers.provider import REQUIRED, MeasurementRequest, QueryProvider, Reading, SecretUse
 
 SECRET = "newrelic"
 PUBLIC = ("account-id", "region", "base-url-rest", "base-url-nerdgraph")
@@ -69,11 +69,13 @@ class NewRelic(QueryProvider[NewRelicConfig]):
     def secrets(self, config: NewRelicConfig) -> tuple[SecretUse, ...]:
         return (SecretUse(config.profile or SECRET),)
 
-    async def query(self, config: NewRelicConfig, call: Call) -> Reading:
+    async def query(self, config: NewRelicConfig, call: MeasurementRequest) -> Reading:
         answer = await _asked(config, config.query, call)
         return await call.read(answer, lambda: _reading(data_of(answer)))
 
-    async def past(self, config: NewRelicConfig, times: Sequence[float], step: float, call: Call) -> dict[float, float]:
+    async def past(
+        self, config: NewRelicConfig, times: Sequence[float], step: float, call: MeasurementRequest
+    ) -> dict[float, float]:
         """The same query as time series: SINCE and UNTIL are replaced, and TIMESERIES is added."""
         if _ROWS.search(_QUOTED.sub("", config.query)):
             raise ProviderError(
@@ -90,7 +92,7 @@ class NewRelic(QueryProvider[NewRelicConfig]):
         return values_by_time
 
 
-async def _asked(config: NewRelicConfig, query: str, call: Call) -> Answer:
+async def _asked(config: NewRelicConfig, query: str, call: MeasurementRequest) -> HttpResponse:
     seconds = DEFAULT_SECONDS if config.timeout is None else config.timeout
     if seconds < 0:
         raise ProviderError("timeout value needs to be a positive value")
@@ -116,7 +118,7 @@ async def _asked(config: NewRelicConfig, query: str, call: Call) -> Answer:
     )
 
 
-def _buckets(answer: Answer) -> list[tuple[float, float]]:
+def _buckets(answer: HttpResponse) -> list[tuple[float, float]]:
     """(the second at which it begins, its number) of each bucket of a time series. A bucket without data has null."""
     points: list[tuple[float, float]] = []
     try:

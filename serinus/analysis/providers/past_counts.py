@@ -10,7 +10,7 @@ import msgspec
 
 from serinus.analysis.providers.counts import NoCounts, part_of
 from serinus.analysis.providers.errors import ProviderError
-from serinus.analysis.providers.provider import Call, QueryProvider, Reach
+from serinus.analysis.providers.provider import MeasurementRequest, ProviderContext, QueryProvider
 from serinus.analysis.providers.registry import provider, providers
 from serinus.analysis.sequential.looks import FIELDS, Look, checked_look
 from serinus.analysis.sequential.metric import COUNTING, SequentialMetric
@@ -25,7 +25,12 @@ EXTRAPOLATED = 1.1
 
 
 async def past_looks(
-    metric: SequentialMetric, fields: Sequence[str], start: float, end: float, reach: Reach, namespace: str = ""
+    metric: SequentialMetric,
+    fields: Sequence[str],
+    start: float,
+    end: float,
+    reach: ProviderContext,
+    namespace: str = "",
 ) -> tuple[list[Look], int]:
     """(looks, times without one of the counts), one at each interval from `start` to `end`.
 
@@ -46,7 +51,9 @@ async def past_looks(
         part = part_of(metric, field)
         try:
             config = converted(part, asked.config)
-            series[field] = await asked.past(config, times, step, Call(run, Metric("past", {asked.key: part}), reach))
+            series[field] = await asked.past(
+                config, times, step, MeasurementRequest(run, Metric("past", {asked.key: part}), reach)
+            )
         except msgspec.ValidationError as error:
             raise SetupError(f"counts.{field}", str(error)) from None
         except ProviderError as error:

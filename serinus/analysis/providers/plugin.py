@@ -17,7 +17,7 @@ import msgspec
 
 from serinus.analysis.providers.errors import ProviderError
 from serinus.analysis.providers.plugin_interface import ENTRY_POINTS, Answer, Question, measured
-from serinus.analysis.providers.provider import Call, VerdictProvider, code_of
+from serinus.analysis.providers.provider import MeasurementRequest, VerdictProvider, code_of
 from serinus.analysis.verdicts import LONGEST_VALUE
 from serinus.api.analysis import Measurement, Metric
 from serinus.api.decoding.nesting import TOO_DEEP, too_deep
@@ -38,7 +38,7 @@ _VERBS = {"Run": "run", "Resume": "resume", "Terminate": "terminate", "GarbageCo
 _METHODS = {"Run": "run", "Resume": "resume", "Terminate": "terminate", "GarbageCollect": "garbage_collect"}
 
 
-class Configured(msgspec.Struct, rename="camel"):
+class ConfiguredProvider(msgspec.Struct, rename="camel"):
     """One row of `metricProviderPlugins`."""
 
     name: str
@@ -51,7 +51,7 @@ class PluginConfig(msgspec.Struct):
     """The names of plugins, each with its own configuration."""
 
 
-class Plugin(VerdictProvider[PluginConfig]):
+class PluginProvider(VerdictProvider[PluginConfig]):
     type = "RPCPlugin"
     key = "plugin"
     config = PluginConfig
@@ -61,21 +61,21 @@ class Plugin(VerdictProvider[PluginConfig]):
         self._loaded: dict[str, Any] = {}
         """Python plugins by name: created once, so that they can keep connections."""
 
-    async def run(self, call: Call) -> Measurement:
+    async def run(self, call: MeasurementRequest) -> Measurement:
         before = Measurement(started_at=format_time(call.now))
         return await self._measured(call, "Run", before, new=True)
 
-    async def resume(self, call: Call, measurement: Measurement) -> Measurement:
+    async def resume(self, call: MeasurementRequest, measurement: Measurement) -> Measurement:
         return await self._measured(call, "Resume", measurement)
 
-    async def terminate(self, call: Call, measurement: Measurement) -> Measurement:
+    async def terminate(self, call: MeasurementRequest, measurement: Measurement) -> Measurement:
         return await self._measured(call, "Terminate", measurement)
 
-    async def clean_up(self, call: Call, keep: int) -> None:
+    async def clean_up(self, call: MeasurementRequest, keep: int) -> None:
         await self._answered(call, "GarbageCollect", None, keep)
 
     async def _measured(
-        self, call: Call, operation: Operation, before: Measurement, *, new: bool = False
+        self, call: MeasurementRequest, operation: Operation, before: Measurement, *, new: bool = False
     ) -> Measurement:
         answer = await self._answered(call, operation, None if new else before, 0)
         if not answer.phase:
@@ -86,7 +86,9 @@ class Plugin(VerdictProvider[PluginConfig]):
         )
         return measured(told, before, format_time(call.now), again)
 
-    async def _answered(self, call: Call, operation: Operation, before: Measurement | None, keep: int) -> Answer:
+    async def _answered(
+        self, call: MeasurementRequest, operation: Operation, before: Measurement | None, keep: int
+    ) -> Answer:
         name, config = _named(call.metric)
         question = Question(
             operation,
@@ -100,7 +102,7 @@ class Plugin(VerdictProvider[PluginConfig]):
         plugin = await self._find(name, call)
         try:
             async with asyncio.timeout(TIME_LIMIT):
-                if isinstance(plugin, Configured):
+                if isinstance(plugin, ConfiguredProvider):
                     return await execute(plugin, question)
                 return await getattr(plugin, _METHODS[operation])(question)
         except TimeoutError as error:
@@ -109,7 +111,7 @@ class Plugin(VerdictProvider[PluginConfig]):
             message = str(error) or type(error).__name__
             raise ProviderError(f"failed to {_VERBS[operation]} via plugin: ", message) from error
 
-    async def _find(self, name: str, call: Call) -> Any:
+    async def _find(self, name: str, call: MeasurementRequest) -> Any:
         for row in await _configured(call):
             if row.name == name:
                 return row
@@ -135,7 +137,7 @@ def _named(metric: Metric) -> tuple[str, Json | None]:
     return str(name), config if isinstance(config, dict) else None
 
 
-async def _configured(call: Call) -> list[Configured]:
+async def _configured(call: MeasurementRequest) -> list[ConfiguredProvider]:
     from serinus.api.yaml import reader as go_yaml  # imported only if a plugin is used
 
     try:
@@ -146,12 +148,12 @@ async def _configured(call: Call) -> list[Configured]:
         raise ProviderError(f"failed to create plugin: ConfigMap {CONFIG} cannot be read: ", error) from error
     try:
         rows = go_yaml.load((config_map.get("data") or {}).get(KEY) or "[]")
-        return msgspec.convert(rows, list[Configured])
+        return msgspec.convert(rows, list[ConfiguredProvider])
     except (go_yaml.YamlError, msgspec.ValidationError) as error:
         raise ProviderError(f"failed to create plugin: ConfigMap {CONFIG}, {KEY}: ", error) from error
 
 
-async def execute(row: Configured, question: Question) -> Answer:
+async def execute(row: ConfiguredProvider, question: Question) -> Answer:
     """Run an executable once: one line in, one line out. Raises OSError, or ValueError with the error."""
     path = await asyncio.to_thread(_checked, row)
     process = await asyncio.create_subprocess_exec(
@@ -184,7 +186,7 @@ async def execute(row: Configured, question: Question) -> Answer:
             await process.wait()
 
 
-def _checked(row: Configured) -> Path:
+def _checked(row: ConfiguredProvider) -> Path:
     parts = urlsplit(row.location)
     if parts.scheme != "file":
         raise ValueError(f"{row.name}: location {row.location!r}: only file:// is run; put the file in place")
@@ -194,4 +196,4 @@ def _checked(row: Configured) -> Path:
     return path
 
 
-PROVIDER = Plugin()
+PROVIDER = PluginProvider()

@@ -19,9 +19,9 @@ from serinus.analysis.providers.aws.signature import signed
 from serinus.analysis.providers.current import hide
 from serinus.analysis.providers.errors import UNREADABLE, ProviderError
 from serinus.analysis.providers.http.authentication import Authentication, Header
-from serinus.analysis.providers.http.client import Answer
+from serinus.analysis.providers.http.client import HttpResponse
 from serinus.analysis.providers.http.oauth2 import basic, bearer
-from serinus.analysis.providers.provider import Call, QueryProvider, Reading
+from serinus.analysis.providers.provider import MeasurementRequest, QueryProvider, Reading
 from serinus.api.values.durations import go_duration
 
 ADDRESS = "ARGO_ROLLOUTS_PROMETHEUS_ADDRESS"
@@ -67,11 +67,13 @@ class Prometheus(QueryProvider[PrometheusConfig]):
     def shows(self, config: PrometheusConfig) -> Mapping[str, str]:
         return {"ResolvedPrometheusQuery": config.query} if config.query else {}
 
-    async def query(self, config: PrometheusConfig, call: Call) -> Reading:
+    async def query(self, config: PrometheusConfig, call: MeasurementRequest) -> Reading:
         answer = await self._answer(config, call)
         return await call.read(answer, lambda: _reading(_data(answer)))
 
-    async def query_all(self, config: PrometheusConfig, queries: Mapping[str, str], call: Call) -> dict[str, Any]:
+    async def query_all(
+        self, config: PrometheusConfig, queries: Mapping[str, str], call: MeasurementRequest
+    ) -> dict[str, Any]:
         """The result of each query, by its name, all from one evaluation, without a scrape between them.
 
         Several series of a query give several numbers. Queries that cannot be joined in one expression, such as a
@@ -91,7 +93,7 @@ class Prometheus(QueryProvider[PrometheusConfig]):
             return {name: one.result for name, one in zip(queries, readings, strict=True)}
 
     async def past(
-        self, config: PrometheusConfig, times: Sequence[float], step: float, call: Call
+        self, config: PrometheusConfig, times: Sequence[float], step: float, call: MeasurementRequest
     ) -> dict[float, float]:
         values_by_time: dict[float, float] = {}
         address = _address(config.address or call.reach.environment.get(ADDRESS, ""))
@@ -105,7 +107,7 @@ class Prometheus(QueryProvider[PrometheusConfig]):
             values_by_time |= await call.taken(answer, partial(_points, answer))
         return values_by_time
 
-    async def _answer(self, config: PrometheusConfig, call: Call) -> Answer:
+    async def _answer(self, config: PrometheusConfig, call: MeasurementRequest) -> HttpResponse:
         address = _address(config.address or call.reach.environment.get(ADDRESS, ""))
         seconds = DEFAULT_SECONDS if config.timeout is None else config.timeout
         if seconds < 0:
@@ -115,7 +117,7 @@ class Prometheus(QueryProvider[PrometheusConfig]):
         return await _queried(f"{address}{path}", form, headers, config, call, seconds or DEFAULT_SECONDS)
 
 
-def _points(answer: Answer) -> dict[float, float]:
+def _points(answer: HttpResponse) -> dict[float, float]:
     try:
         series = (_data(answer).get("data") or {}).get("result") or []
         if len(series) > 1:
@@ -167,7 +169,7 @@ def _time(name: str, text: str, now: float) -> float:
         raise ProviderError(f"failed to parse rangeQuery.{name} as time: ", error) from error
 
 
-async def _headers(config: PrometheusConfig, call: Call, seconds: float) -> dict[str, str]:
+async def _headers(config: PrometheusConfig, call: MeasurementRequest, seconds: float) -> dict[str, str]:
     headers = {header.key: header.value for header in config.headers}
     auth = config.authentication or Authentication()
     if auth.basic_auth is not None:
@@ -186,7 +188,7 @@ async def _headers(config: PrometheusConfig, call: Call, seconds: float) -> dict
     return headers
 
 
-def _token_url(call: Call) -> str:
+def _token_url(call: MeasurementRequest) -> str:
     auth = call.shown_config("prometheus", PrometheusConfig).authentication
     return auth.oauth2.token_url if auth and auth.oauth2 else ""
 
@@ -203,8 +205,13 @@ def is_amazons(url: str) -> bool:
 
 
 async def _queried(
-    url: str, form: dict[str, str], headers: dict[str, str], config: PrometheusConfig, call: Call, seconds: float
-) -> Answer:
+    url: str,
+    form: dict[str, str],
+    headers: dict[str, str],
+    config: PrometheusConfig,
+    call: MeasurementRequest,
+    seconds: float,
+) -> HttpResponse:
     answer = await _sent("POST", url, form, headers, config, call, seconds)
     if answer.status in AS_GET:
         return await _sent("GET", url, form, headers, config, call, seconds)
@@ -217,9 +224,9 @@ async def _sent(
     form: dict[str, str],
     headers: dict[str, str],
     config: PrometheusConfig,
-    call: Call,
+    call: MeasurementRequest,
     seconds: float,
-) -> Answer:
+) -> HttpResponse:
     body = urlencode(form).encode() if method == "POST" else None
     target = url if body is not None else f"{url}?{urlencode(form)}"
     sent = {**headers, "Content-Type": _FORM} if body is not None else dict(headers)
@@ -241,7 +248,7 @@ async def _sent(
     )
 
 
-def _data(answer: Answer) -> dict[str, Any]:
+def _data(answer: HttpResponse) -> dict[str, Any]:
     """The decoded response. ProviderError with Prometheus's error."""
     if not answer.ok and answer.status not in (400, 422):
         kind = "client" if 400 <= answer.status < 500 else "server" if answer.status >= 500 else "bad_response"

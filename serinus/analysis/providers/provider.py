@@ -22,8 +22,8 @@ from serinus.analysis.hiding import Hidden
 from serinus.analysis.phases import RUNNING
 from serinus.analysis.providers.current import hide
 from serinus.analysis.providers.errors import ProviderError
-from serinus.analysis.providers.http.client import Answer, Http
-from serinus.analysis.providers.http.reader import SMALL, Reader
+from serinus.analysis.providers.http.client import Http, HttpResponse
+from serinus.analysis.providers.http.reader import SMALL, ResponseReader
 from serinus.analysis.providers.lanes import Lanes
 from serinus.api.analysis import AnalysisRun, Measurement, Metric
 from serinus.api.decoding.reading import converted
@@ -64,7 +64,7 @@ class Cluster(Protocol):
 
 
 @dataclass(frozen=True)
-class Reach:
+class ProviderContext:
     """The context of providers. `namespace`: the controller's. `clock`: seconds since the epoch.
 
     `weight_of`: the current traffic weight, from 0 to 1, of the version that a run analyses; None if unknown.
@@ -78,7 +78,7 @@ class Reach:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     job_cluster: Cluster | None = None
     lanes: Lanes = field(default_factory=Lanes, repr=False)
-    reader: Reader = field(default_factory=Reader, repr=False)
+    reader: ResponseReader = field(default_factory=ResponseReader, repr=False)
     weight_of: Callable[[AnalysisRun], float | None] = lambda _: None
 
     async def close(self) -> None:
@@ -128,7 +128,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Call:
+class MeasurementRequest:
     """One call of a provider. `number`: of the measurement of the metric, from 1.
 
     `shown`: the metric with stand-ins for secret values, for texts. `hidden`: the secrets of the run.
@@ -137,7 +137,7 @@ class Call:
 
     run: AnalysisRun
     metric: Metric = field(repr=False)
-    reach: Reach
+    reach: ProviderContext
     number: int = 1
     shown: Metric | None = None
     hidden: Hidden = field(default_factory=Hidden, repr=False)
@@ -166,11 +166,11 @@ class Call:
         except msgspec.ValidationError:
             return kind()
 
-    async def taken(self, answer: Answer, work: Callable[[], T]) -> T:
+    async def taken(self, answer: HttpResponse, work: Callable[[], T]) -> T:
         """The result of the work on a response. For a large response it runs outside of the event loop."""
         return work() if len(answer.body) <= SMALL else await self.reach.reader.apart(work)
 
-    async def read(self, answer: Answer, work: Callable[[], Reading]) -> Reading:
+    async def read(self, answer: HttpResponse, work: Callable[[], Reading]) -> Reading:
         """The same for a reading. The conditions of a large one run outside of the event loop too."""
         reading = await self.taken(answer, work)
         return replace(reading, large=True) if len(answer.body) > SMALL else reading
@@ -233,10 +233,12 @@ class Provider(Generic[C]):
 class QueryProvider(Provider[C]):
     """A provider that returns a reading at once. The conditions of the metric evaluate it (conclusion.py)."""
 
-    async def query(self, config: C, call: Call) -> Reading:
+    async def query(self, config: C, call: MeasurementRequest) -> Reading:
         raise NotImplementedError
 
-    async def past(self, config: C, times: Sequence[float], step: float, call: Call) -> Mapping[float, float]:
+    async def past(
+        self, config: C, times: Sequence[float], step: float, call: MeasurementRequest
+    ) -> Mapping[float, float]:
         """The number that `query` would have given at each of these times, `step` seconds apart. Times without data are
         left out.
 
@@ -256,17 +258,17 @@ class VerdictProvider(Provider[C]):
     The calls return the measurement for the status. It may be Running until `resume_at`.
     """
 
-    async def run(self, call: Call) -> Measurement:
+    async def run(self, call: MeasurementRequest) -> Measurement:
         raise NotImplementedError
 
-    async def resume(self, call: Call, measurement: Measurement) -> Measurement:
+    async def resume(self, call: MeasurementRequest, measurement: Measurement) -> Measurement:
         raise NotImplementedError
 
-    async def terminate(self, call: Call, measurement: Measurement) -> Measurement:
+    async def terminate(self, call: MeasurementRequest, measurement: Measurement) -> Measurement:
         """End an unfinished measurement. Returns it unchanged if it cannot be ended."""
         return measurement
 
-    async def clean_up(self, call: Call, keep: int) -> None:
+    async def clean_up(self, call: MeasurementRequest, keep: int) -> None:
         """Remove the objects of measurements that have left the status: all but the newest `keep`."""
 
 
@@ -283,13 +285,15 @@ def configured(metric: Metric, key: str) -> Any:
     return plugins.get(key) if isinstance(plugins, dict) else None
 
 
-def begun(call: Call, metadata: Mapping[str, str], resume_at: float) -> Measurement:
+def begun(call: MeasurementRequest, metadata: Mapping[str, str], resume_at: float) -> Measurement:
     """An unfinished measurement, to resume at `resume_at`."""
     at = format_time(call.now)
     return Measurement(RUNNING, "", at, metadata=dict(metadata), resume_at=format_time(resume_at))
 
 
-def ended(call: Call, measurement: Measurement, phase: str, message: str = "", value: str = "") -> Measurement:
+def ended(
+    call: MeasurementRequest, measurement: Measurement, phase: str, message: str = "", value: str = ""
+) -> Measurement:
     """The finished measurement."""
     return msgspec.structs.replace(
         measurement, phase=phase, message=message, value=value or measurement.value, finished_at=format_time(call.now)

@@ -16,7 +16,7 @@ from serinus.analysis.limits import number
 from serinus.analysis.phases import ERROR, FAILED, INCONCLUSIVE, RUNNING, SUCCESSFUL
 from serinus.analysis.providers.counts import Counting, NoCounts
 from serinus.analysis.providers.errors import ProviderError
-from serinus.analysis.providers.provider import Call, VerdictProvider
+from serinus.analysis.providers.provider import MeasurementRequest, VerdictProvider
 from serinus.analysis.sequential.looks import FIELDS, checked_look
 from serinus.analysis.sequential.metric import PLUGIN, Sequential, SequentialMetric, sequential_metric
 from serinus.analysis.sequential.record import Record, record_of
@@ -62,21 +62,21 @@ class SequentialVerdicts(VerdictProvider[Sequential]):
     def __init__(self) -> None:
         self._records: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
 
-    async def run(self, call: Call) -> Measurement:
+    async def run(self, call: MeasurementRequest) -> Measurement:
         """Continue from a measurement that ended in an error: its earlier looks are still evidence."""
         result = next((one for one in call.run.status.metric_results if one.name == call.metric.name), None)
         before = last_measurement(result)
         known = before.metadata if before is not None and before.phase == ERROR else {}
         return await self._looked(call, Measurement(RUNNING, started_at=format_time(call.now), metadata=dict(known)))
 
-    async def resume(self, call: Call, measurement: Measurement) -> Measurement:
+    async def resume(self, call: MeasurementRequest, measurement: Measurement) -> Measurement:
         return await self._looked(call, measurement)
 
-    async def terminate(self, call: Call, measurement: Measurement) -> Measurement:
+    async def terminate(self, call: MeasurementRequest, measurement: Measurement) -> Measurement:
         metric = self._asked(call).metric
         return _ended(call, metric, self._record(call, metric, measurement), measurement, _undecided(metric), "")
 
-    async def _looked(self, call: Call, measurement: Measurement) -> Measurement:
+    async def _looked(self, call: MeasurementRequest, measurement: Measurement) -> Measurement:
         asked = self._asked(call)
         metric = asked.metric
         record = self._record(call, metric, measurement)
@@ -100,7 +100,7 @@ class SequentialVerdicts(VerdictProvider[Sequential]):
             return _ended(call, metric, record, measurement, phase, why)
         return self._kept(call, asked, record, measurement)
 
-    def _kept(self, call: Call, asked: _Asked, record: Record, before: Measurement) -> Measurement:
+    def _kept(self, call: MeasurementRequest, asked: _Asked, record: Record, before: Measurement) -> Measurement:
         metadata, metric = record.metadata(), asked.metric
         key = (call.run.metadata.uid, call.metric.name)
         self._records[key] = _Kept(metadata, record, asked)
@@ -117,7 +117,7 @@ class SequentialVerdicts(VerdictProvider[Sequential]):
             resume_at=format_deadline(call.now + metric.interval),
         )
 
-    def _record(self, call: Call, metric: SequentialMetric, measurement: Measurement) -> Record:
+    def _record(self, call: MeasurementRequest, metric: SequentialMetric, measurement: Measurement) -> Record:
         # A look changes the record. It is cached again with the measurement that includes the look: another measurement,
         # such as a repetition after a refused write, must not find it.
         known = self._records.pop((call.run.metadata.uid, call.metric.name), None)
@@ -128,7 +128,7 @@ class SequentialVerdicts(VerdictProvider[Sequential]):
         except SetupError as error:
             raise ProviderError("", str(error)) from None
 
-    def _asked(self, call: Call) -> _Asked:
+    def _asked(self, call: MeasurementRequest) -> _Asked:
         known = self._records.get((call.run.metadata.uid, call.metric.name))
         if known is not None and known.asked.given is call.metric:
             return known.asked
@@ -217,7 +217,7 @@ def _undecided(metric: SequentialMetric) -> str:
 
 
 def _ended(
-    call: Call, metric: SequentialMetric, record: Record, measurement: Measurement, phase: str, why: str
+    call: MeasurementRequest, metric: SequentialMetric, record: Record, measurement: Measurement, phase: str, why: str
 ) -> Measurement:
     message, value = _texts(record, metric)
     return msgspec.structs.replace(

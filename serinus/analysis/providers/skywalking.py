@@ -10,9 +10,9 @@ from serinus.analysis.expr.functions.text import floats
 from serinus.analysis.expr.limits import Budget
 from serinus.analysis.expr.values import json_text
 from serinus.analysis.providers.errors import ProviderError
-from serinus.analysis.providers.http.client import Answer
+from serinus.analysis.providers.http.client import HttpResponse
 from serinus.analysis.providers.http.graphql import data_of
-from serinus.analysis.providers.provider import Call, QueryProvider, Reading
+from serinus.analysis.providers.provider import MeasurementRequest, QueryProvider, Reading
 from serinus.api.values.durations import go_duration
 
 SECONDS = 30
@@ -31,7 +31,7 @@ class SkyWalking(QueryProvider[SkyWalkingConfig]):
     request = "GraphQL over `interval`"
     result = "the `data` of the answer"
 
-    async def query(self, config: SkyWalkingConfig, call: Call) -> Reading:
+    async def query(self, config: SkyWalkingConfig, call: MeasurementRequest) -> Reading:
         try:
             interval = go_duration(config.interval)
         except ValueError as error:
@@ -49,7 +49,7 @@ class SkyWalking(QueryProvider[SkyWalkingConfig]):
         return await call.read(answer, lambda: _reading(answer))
 
 
-def _reading(answer: Answer) -> Reading:
+def _reading(answer: HttpResponse) -> Reading:
     data = floats(data_of(answer))
     if not data:
         raise ProviderError("no results returned from SkyWalking query")

@@ -9,8 +9,8 @@ import msgspec
 
 from serinus.analysis.expr.values import Floats
 from serinus.analysis.providers.errors import UNREADABLE, ProviderError
-from serinus.analysis.providers.http.client import Answer, refused
-from serinus.analysis.providers.provider import Call, QueryProvider, Reading, SecretUse
+from serinus.analysis.providers.http.client import HttpResponse, refused
+from serinus.analysis.providers.provider import MeasurementRequest, QueryProvider, Reading, SecretUse
 
 SECRET = "wavefront-api-tokens"
 SECONDS = 30
@@ -33,7 +33,7 @@ class Wavefront(QueryProvider[WavefrontConfig]):
     def secrets(self, config: WavefrontConfig) -> tuple[SecretUse, ...]:
         return (SecretUse(SECRET),)
 
-    async def query(self, config: WavefrontConfig, call: Call) -> Reading:
+    async def query(self, config: WavefrontConfig, call: MeasurementRequest) -> Reading:
         tokens = await call.reach.secret(call.reach.namespace, SECRET) or {}
         scheme, _, host = config.address.rpartition("://")
         # The token is sent unencrypted only if the key itself is written with http://.
@@ -58,7 +58,7 @@ def _root(address: str) -> str:
     return address if "://" in address else f"https://{address}"
 
 
-def object_of(answer: Answer) -> dict[str, Any]:
+def object_of(answer: HttpResponse) -> dict[str, Any]:
     """The decoded response. ProviderError if it is no success, or no object."""
     if not answer.ok:
         raise refused(answer)

@@ -13,11 +13,11 @@ from serinus.analysis.expr.limits import Budget
 from serinus.analysis.expr.values import json_text
 from serinus.analysis.providers.errors import ProviderError
 from serinus.analysis.providers.http.authentication import Authentication, Header
-from serinus.analysis.providers.http.client import Answer
+from serinus.analysis.providers.http.client import HttpResponse
 from serinus.analysis.providers.http.decoding import NotJson, json_of
 from serinus.analysis.providers.http.jsonpath import JsonPathError, find
 from serinus.analysis.providers.http.oauth2 import bearer
-from serinus.analysis.providers.provider import REQUIRED, Call, QueryProvider, Reading
+from serinus.analysis.providers.provider import REQUIRED, MeasurementRequest, QueryProvider, Reading
 from serinus.api.meta import Json
 
 DEFAULT_SECONDS = 10
@@ -43,11 +43,11 @@ class Web(QueryProvider[WebConfig]):
     result = "the first JSON value that `jsonPath` matches; the text if the answer is not JSON"
     credentials = "`authentication.oauth2`"
 
-    async def query(self, config: WebConfig, call: Call) -> Reading:
+    async def query(self, config: WebConfig, call: MeasurementRequest) -> Reading:
         answer = await self.answer(config, call)
         return await call.read(answer, lambda: reading(answer.body, config.json_path or "{$}"))
 
-    async def answer(self, config: WebConfig, call: Call) -> Answer:
+    async def answer(self, config: WebConfig, call: MeasurementRequest) -> HttpResponse:
         """The response. ProviderError for a response without success."""
         method = config.method or "GET"
         if config.body and config.json_body is not None:
@@ -79,7 +79,7 @@ class Web(QueryProvider[WebConfig]):
         return answer
 
 
-def _token_url(call: Call) -> str:
+def _token_url(call: MeasurementRequest) -> str:
     shown = call.shown_config("web", WebConfig).authentication
     return shown.oauth2.token_url if shown and shown.oauth2 else ""
 

@@ -15,7 +15,7 @@ from math import ceil, floor, log
 from serinus.analysis.sequential.planning import LONGEST
 from serinus.analysis.sequential.power import CERTAIN, NEGLIGIBLE, poisson
 from serinus.analysis.sequential.process import AbsoluteProcess, log_mean_exp
-from serinus.analysis.sequential.settings import Settings
+from serinus.analysis.sequential.settings import VerdictSettings
 
 LEAST_ERRORS = 0.05
 """Expected errors of one step of the computation. Looks with fewer are taken together, which lowers the chance a little."""
@@ -41,7 +41,7 @@ class BudgetPower:
 
 
 @lru_cache(256)
-def budget_power(settings: Settings, requests: float, interval: float, ratio: float) -> BudgetPower:
+def budget_power(settings: VerdictSettings, requests: float, interval: float, ratio: float) -> BudgetPower:
     """The power for a version with `ratio` times the errors that its budget allows.
 
     `settings`: with a budget. `requests`: of the version per minute. `interval`: seconds between looks.

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from serinus.analysis.sequential.settings import Settings, SetupError, checked
+from serinus.analysis.sequential.settings import SetupError, VerdictSettings, checked
 from serinus.api.analysis import Metric
 from serinus.api.messages.counted import counted
 from serinus.api.values.durations import go_duration
@@ -59,7 +59,7 @@ class SequentialMetric:
     `totals`: the queries give totals since the start of a counter, and a look is the difference. Times are seconds.
     """
 
-    settings: Settings
+    settings: VerdictSettings
     provider: str
     base: Mapping[str, Any]
     queries: Mapping[str, str | Mapping[str, Any]]
@@ -93,7 +93,7 @@ def sequential_metric(metric: Metric) -> SequentialMetric:
     except msgspec.ValidationError as error:
         raise SetupError("", str(error)) from None
     settings = checked(
-        Settings(
+        VerdictSettings(
             config.false_abort, config.false_pass, config.tolerated, config.margin, config.budget, config.dispersion
         )
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from serinus.analysis.sequential.looks import Look
-from serinus.analysis.sequential.settings import Settings
+from serinus.analysis.sequential.settings import VerdictSettings
 from serinus.analysis.sequential.tally import Tally
 
 Chance = Callable[[], float]
@@ -27,7 +27,7 @@ LONGEST = 30 * 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Traffic:
+class ExpectedTraffic:
     """`requests`: of both versions together in a minute. `rate`: of errors of the stable version."""
 
     requests: float
@@ -52,20 +52,22 @@ class Times:
 
 
 def times_to_harm(
-    settings: Settings, traffic: Traffic, weight: float, ratio: float, chance: Chance, runs: int = RUNS
+    settings: VerdictSettings, traffic: ExpectedTraffic, weight: float, ratio: float, chance: Chance, runs: int = RUNS
 ) -> Times:
     """The times until harm is found at this weight (0 to 1) with `ratio` times the errors, from the start of a step."""
     return _times(settings, traffic, weight, ratio, "harm", chance, runs)
 
 
-def times_to_safe(settings: Settings, traffic: Traffic, weight: float, chance: Chance, runs: int = RUNS) -> Times:
+def times_to_safe(
+    settings: VerdictSettings, traffic: ExpectedTraffic, weight: float, chance: Chance, runs: int = RUNS
+) -> Times:
     """The times until a version with the error rate of the stable one gets the verdict safe."""
     return _times(settings, traffic, weight, 1.0, "safe", chance, runs)
 
 
 def found_by_step(
-    settings: Settings,
-    traffic: Traffic,
+    settings: VerdictSettings,
+    traffic: ExpectedTraffic,
     steps: Sequence[tuple[float, float]],
     ratio: float,
     chance: Chance,
@@ -88,7 +90,13 @@ def found_by_step(
 
 
 def _times(
-    settings: Settings, traffic: Traffic, weight: float, ratio: float, word: str, chance: Chance, runs: int
+    settings: VerdictSettings,
+    traffic: ExpectedTraffic,
+    weight: float,
+    ratio: float,
+    word: str,
+    chance: Chance,
+    runs: int,
 ) -> Times:
     length = _length(settings, traffic, weight, ratio, word)
     draw = _look(traffic, weight, ratio, length)
@@ -100,7 +108,7 @@ def _times(
     return Times(tuple(sorted(seconds)))
 
 
-def _length(settings: Settings, traffic: Traffic, weight: float, ratio: float, word: str) -> float:
+def _length(settings: VerdictSettings, traffic: ExpectedTraffic, weight: float, ratio: float, word: str) -> float:
     """Seconds of a simulated look: LOOKS of them take three times as long as a verdict on the expected counts."""
     minutes = traffic.interval / 60
     n_c, n_s = traffic.requests * weight * minutes, traffic.requests * (1 - weight) * minutes
@@ -111,11 +119,11 @@ def _length(settings: Settings, traffic: Traffic, weight: float, ratio: float, w
     return traffic.interval * min(times, max(1.0, most))
 
 
-def _decides(settings: Settings, look: Look, word: str) -> bool:
+def _decides(settings: VerdictSettings, look: Look, word: str) -> bool:
     return Tally(settings).add(look).verdict == word
 
 
-def _look(traffic: Traffic, weight: float, ratio: float, seconds: float) -> Callable[[Chance], Look]:
+def _look(traffic: ExpectedTraffic, weight: float, ratio: float, seconds: float) -> Callable[[Chance], Look]:
     n_c, n_s = (traffic.requests * part * seconds / 60 for part in (weight, 1 - weight))
     bad = _poisson(n_c * min(1.0, traffic.rate * ratio))
     other = _poisson(n_s * traffic.rate)

@@ -14,9 +14,9 @@ from functools import lru_cache
 from itertools import accumulate
 from math import ceil, exp, floor, lgamma, log, sqrt
 
-from serinus.analysis.sequential.planning import LONGEST, Traffic
+from serinus.analysis.sequential.planning import LONGEST, ExpectedTraffic
 from serinus.analysis.sequential.process import RelativeProcess, log_mean_exp
-from serinus.analysis.sequential.settings import Settings
+from serinus.analysis.sequential.settings import VerdictSettings
 
 MOST_ERRORS = 3_000
 """Most errors of the computation. A usual step does not find a difference that takes more."""
@@ -72,7 +72,7 @@ def poisson(mean: float) -> tuple[int, list[float]]:
 
 
 @lru_cache(256)
-def power(settings: Settings, traffic: Traffic, weight: float, ratio: float) -> Power:
+def power(settings: VerdictSettings, traffic: ExpectedTraffic, weight: float, ratio: float) -> Power:
     """The power for a canary with `ratio` times the stable version's errors, at a weight between 0 and 1.
 
     It begins with the first look of a step. The errors are divided by `dispersion`. With a `budget` the result is a

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import msgspec
 
 from serinus.analysis.sequential.looks import Look, restored, stored
-from serinus.analysis.sequential.settings import Settings, SetupError
+from serinus.analysis.sequential.settings import SetupError, VerdictSettings
 from serinus.analysis.sequential.shares import SampleRatio, Split
 from serinus.analysis.sequential.tally import Tally, Verdict
 
@@ -59,7 +59,7 @@ class Course(msgspec.Struct, rename="camel", omit_defaults=True):
 class Record:
     """An unfinished verdict: its tally, the stored looks, and the course so far."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: VerdictSettings) -> None:
         self.settings = settings
         self.tally = Tally(settings)
         self.course = Course()
@@ -109,14 +109,14 @@ class Record:
         return {**metadata, "before": _text(self._before)} if self._before else metadata
 
 
-def record_of(settings: Settings, metadata: Mapping[str, str]) -> Record:
+def record_of(settings: VerdictSettings, metadata: Mapping[str, str]) -> Record:
     """The verdict in this metadata, with the same evidence. SetupError if it is truncated.
 
     Looks under other settings are no evidence under these, so the record then starts empty.
     """
     record = Record(settings)
     try:
-        if metadata.get("settings") and msgspec.json.decode(metadata["settings"], type=Settings) == settings:
+        if metadata.get("settings") and msgspec.json.decode(metadata["settings"], type=VerdictSettings) == settings:
             record.load(metadata)
     except (msgspec.DecodeError, ValueError) as error:
         raise SetupError("looks", f"the stored looks cannot be read: {error}") from None

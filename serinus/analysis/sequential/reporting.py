@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from serinus.analysis.sequential.metric import configuration
-from serinus.analysis.sequential.settings import Settings
+from serinus.analysis.sequential.settings import VerdictSettings
 from serinus.api.analysis import AnalysisRun, MetricResult
 from serinus.api.names import HASH
 from serinus.api.rollout import Rollout
@@ -19,7 +19,7 @@ Release = tuple[str, str, str]
 """Namespace, name of the Rollout (of the run, if it belongs to none), pod template hash."""
 
 
-class Row(msgspec.Struct, frozen=True, rename="camel"):
+class ReportRow(msgspec.Struct, frozen=True, rename="camel"):
     """The releases of one metric of a Rollout. `acted`: whether its verdicts decide; in a dry run they do not.
 
     `harm_promoted`: releases with harm that became stable, `harm_rolled_back`: those that did not. `false_abort`: the
@@ -46,7 +46,7 @@ class _Value(msgspec.Struct):
     verdict: str = ""
 
 
-def report(runs: Sequence[AnalysisRun], rollouts: Iterable[Rollout]) -> list[Row]:
+def report(runs: Sequence[AnalysisRun], rollouts: Iterable[Rollout]) -> list[ReportRow]:
     """A row for each metric with a sequential verdict. A retried release counts once, harm before safe.
 
     A version was promoted if it is the stable one, or if a run of a later version names it as an argument. It was
@@ -71,13 +71,13 @@ def report(runs: Sequence[AnalysisRun], rollouts: Iterable[Rollout]) -> list[Row
 
 def _row(
     key: tuple[str, str, str], releases: dict[Release, list[tuple[str, bool, float]]], outcomes: dict[Release, Outcome]
-) -> Row:
+) -> ReportRow:
     words = {release: _worst([word for word, _, _ in verdicts]) for release, verdicts in releases.items()}
     harmed = [release for release, word in words.items() if word == "harm"]
     promoted = [release for release, outcome in outcomes.items() if outcome == "promoted"]
     harm_promoted = sum(outcomes[release] == "promoted" for release in harmed)
     acted = any(acts for verdicts in releases.values() for _, acts, _ in verdicts)
-    return Row(
+    return ReportRow(
         *key,
         acted=acted,
         releases=len(releases),
@@ -103,7 +103,7 @@ def _verdicts(run: AnalysisRun) -> Iterator[tuple[MetricResult, float]]:
         if result.name in sequential and result.measurements:
             text = result.measurements[-1].metadata.get("settings", "{}")
             try:
-                yield result, msgspec.json.decode(text, type=Settings).false_abort
+                yield result, msgspec.json.decode(text, type=VerdictSettings).false_abort
             except msgspec.DecodeError:
                 continue
 

@@ -21,7 +21,7 @@ class SetupError(Exception):
         self.field = field
 
 
-class Settings(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+class VerdictSettings(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """`false_abort`: highest probability to abort a version within its limits. `false_pass`: highest probability of the
     verdict safe for a version whose errors reach `margin` times the stable version's.
 
@@ -38,7 +38,7 @@ class Settings(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     dispersion: float = 1.0
 
 
-def checked(settings: Settings) -> Settings:
+def checked(settings: VerdictSettings) -> VerdictSettings:
     """The same settings. SetupError names the field that prevents a verdict."""
     for field, value in (("falseAbort", settings.false_abort), ("falsePass", settings.false_pass)):
         if not 0 < value < 1:

@@ -13,7 +13,7 @@ from serinus.analysis.sequential.looks import Look
 from serinus.analysis.sequential.process import POINTS, AbsoluteProcess, RelativeProcess, log_mean_exp
 from serinus.analysis.sequential.projection import looks_until
 from serinus.analysis.sequential.ratios import interval
-from serinus.analysis.sequential.settings import Settings
+from serinus.analysis.sequential.settings import VerdictSettings
 
 Word = Literal["harm", "safe", "undecided"]
 
@@ -35,7 +35,7 @@ class Verdict(msgspec.Struct, frozen=True, rename="camel"):
 class Tally:
     """Adds looks in order and stores sums, not looks: the cost of a look does not grow."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: VerdictSettings) -> None:
         """`settings`: checked ones."""
         self.settings = settings
         self.looks = 0
@@ -139,7 +139,7 @@ class Tally:
         return interval(*self._relative, self._base, self.dispersion, settings.false_abort, settings.false_pass)
 
 
-def verdicts(settings: Settings, looks: Iterable[Look]) -> Iterator[Verdict]:
+def verdicts(settings: VerdictSettings, looks: Iterable[Look]) -> Iterator[Verdict]:
     """The verdict after each look."""
     tally = Tally(settings)
     return map(tally.add, looks)

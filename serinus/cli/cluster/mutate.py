@@ -27,7 +27,7 @@ REVISION = "rollout.argoproj.io/revision"
 
 
 @record()
-class Write:
+class PendingWrite:
     """A change that was decided from the object as read, and is not sent yet.
 
     `words`: its description for `--dry-run`; empty if there is nothing to do. `send` makes the change. It may raise
@@ -111,11 +111,11 @@ def _change_seen(
 ) -> bool:
     """Make a change that depends on the current object."""
 
-    def write(current: Json) -> Write:
+    def write(current: Json) -> PendingWrite:
         patches = decide(current)
         revision = call.number("revision")
         version = str(current["metadata"]["resourceVersion"]) if revision else ""
-        return Write(_words(patches), lambda: _sent(session, call, resource, name, patches, version, revision))
+        return PendingWrite(_words(patches), lambda: _sent(session, call, resource, name, patches, version, revision))
 
     return write_seen(session, call, name, command, write, resource)
 
@@ -125,7 +125,7 @@ def write_seen(
     call: Call,
     name: str,
     command: str,
-    decide: Callable[[Json], Write],
+    decide: Callable[[Json], PendingWrite],
     resource: Resource = ROLLOUTS,
 ) -> bool:
     """Make a change of any kind that depends on the current object. WithoutEffect and Problem come from `decide`."""
@@ -148,7 +148,7 @@ def write_seen(
     raise Problem(f"{_called(resource)} '{name}' keeps changing: nothing was done", "Try again.")
 
 
-def _decided(decide: Callable[[Json], Write], current: Json) -> Write:
+def _decided(decide: Callable[[Json], PendingWrite], current: Json) -> PendingWrite:
     try:
         return decide(current)
     except WithoutEffect:

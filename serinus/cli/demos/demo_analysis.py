@@ -12,7 +12,7 @@ from serinus.api.analysis import AnalysisRun, MetricResult
 from serinus.api.messages.counted import counted
 from serinus.api.messages.visible import visible_json
 from serinus.api.resources import ANALYSIS_RUNS
-from serinus.cli.demos.demo_screen import Screen
+from serinus.cli.demos.demo_screen import DemoScreen
 from serinus.cli.demos.demo_stage import (
     MANIFESTS,
     NAME,
@@ -25,8 +25,8 @@ from serinus.cli.demos.demo_stage import (
     Stage,
     background,
 )
-from serinus.cli.demos.demo_targets import Targets
-from serinus.cli.demos.demo_verdict import LEAST_RATE, WORSE, Outcome, SecondAct
+from serinus.cli.demos.demo_targets import DemoTargets
+from serinus.cli.demos.demo_verdict import LEAST_RATE, WORSE, SecondAct, VerdictOutcome
 from serinus.demo.prometheus import HOW_TO_GET_ONE, NoPrometheus, configuration, running, scraped
 from serinus.demo.verdict import Cost, Moments, cost, problems, success_rate, summary
 from serinus.kube.client import Client
@@ -48,7 +48,7 @@ class AnalysisWalk(Stage):
 
     manifests = MANIFESTS / "analysis"
 
-    def __init__(self, settings: DemoSettings, client: Client, screen: Screen, monitor: str) -> None:
+    def __init__(self, settings: DemoSettings, client: Client, screen: DemoScreen, monitor: str) -> None:
         super().__init__(settings, client, screen)
         self._monitor, self._provider = monitor, "prometheus" if monitor else "web"
         self._runs = Informer(client, ANALYSIS_RUNS, AnalysisRun, namespace=NAMESPACE, clock=SystemClock())
@@ -59,7 +59,7 @@ class AnalysisWalk(Stage):
         """The value of the first act's newest measurement."""
         self._first_act = True
         self._spent, self._requests = Cost(), 0
-        self._outcome = Outcome()
+        self._outcome = VerdictOutcome()
 
     async def run(self) -> bool:
         """Run the demo. True if it met its promises. The last line: a JSON summary, or the next steps (terminal)."""
@@ -218,12 +218,12 @@ class AnalysisWalk(Stage):
 
 
 async def watched(
-    settings: DemoSettings, client: Client, open_screen: Callable[[], Screen], program: str | None
+    settings: DemoSettings, client: Client, open_screen: Callable[[], DemoScreen], program: str | None
 ) -> bool:
     """The whole demo with this Prometheus, or without one. CannotRun if it does not start."""
     # Beside the instance's directory, in which `down` accepts no other program's files.
     directory = settings.kubeconfig.parents[1] / "prometheus"
-    targets = Targets(client, NAMESPACE, f"app={NAME}", directory / "targets.json")
+    targets = DemoTargets(client, NAMESPACE, f"app={NAME}", directory / "targets.json")
     try:
         async with AsyncExitStack() as parts:
             monitor = ""

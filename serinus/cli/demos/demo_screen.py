@@ -21,7 +21,7 @@ BAR = 40
 
 
 @dataclass
-class View:
+class ScreenView:
     """The current view. `ratio`: percent of the last seconds' responses by colour."""
 
     doing: str = ""
@@ -34,8 +34,8 @@ class View:
     failed: int = 0
 
 
-class Screen(Protocol):
-    view: View
+class DemoScreen(Protocol):
+    view: ScreenView
     live: bool
     """Whether the view is redrawn on a terminal."""
 
@@ -52,7 +52,7 @@ class Lines:
     """Output that is no terminal: no redraw. A new reason for waiting is a change too."""
 
     def __init__(self) -> None:
-        self.view, self.live = View(), False
+        self.view, self.live = ScreenView(), False
         self._start, self._why = time.monotonic(), ""
 
     def say(self, text: str) -> None:
@@ -76,7 +76,7 @@ class Live:
         from rich.console import Console
         from rich.live import Live as RichLive
 
-        self.view, self.live = View(), True
+        self.view, self.live = ScreenView(), True
         self._start = time.monotonic()
         # Rich draws below the Screen, so all its text goes through `_words`. Output of other code while it draws
         # goes through the Screen, not through Rich, which would pass on its control sequences.
@@ -125,6 +125,6 @@ def _words(pieces: Iterable[tuple[str, str]]) -> Text:
     return text_line
 
 
-def screen(*, once: bool) -> Screen:
+def screen(*, once: bool) -> DemoScreen:
     plain = once or not sys.stdout.isatty() or os.environ.get("TERM") == "dumb" or os.environ.get("ACCESSIBLE") == "1"
     return Lines() if plain else Live()

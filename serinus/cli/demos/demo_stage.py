@@ -20,8 +20,8 @@ import serinus.demo
 from serinus.api.meta import ObjectMeta
 from serinus.api.resources import INGRESSES, ROLLOUTS
 from serinus.api.rollout import Rollout
-from serinus.cli.demos.demo_screen import Screen
-from serinus.demo.traffic import Traffic, share
+from serinus.cli.demos.demo_screen import DemoScreen
+from serinus.demo.traffic import DemoTraffic, share
 from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock
 from serinus.kube.informer import Informer
@@ -87,14 +87,14 @@ class Stage:
 
     manifests = MANIFESTS / "demo"
 
-    def __init__(self, settings: DemoSettings, client: Client, screen: Screen) -> None:
+    def __init__(self, settings: DemoSettings, client: Client, screen: DemoScreen) -> None:
         clock = SystemClock()
         self.settings, self.screen = settings, screen
         self.watch = Watcher(
             Informer(client, ROLLOUTS, Rollout, namespace=NAMESPACE, clock=clock),
             Informer(client, INGRESSES, Annotated, namespace=NAMESPACE, clock=clock),
         )
-        self.traffic = Traffic(f"{settings.gateway}/color", HOST, settings.rate)
+        self.traffic = DemoTraffic(f"{settings.gateway}/color", HOST, settings.rate)
         self.began = asyncio.get_running_loop().time()
 
     def noticed(self) -> None:

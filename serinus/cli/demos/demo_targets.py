@@ -34,7 +34,7 @@ class ServingPod(msgspec.Struct):
     status: ServingStatus = msgspec.field(default_factory=ServingStatus)
 
 
-class Targets:
+class DemoTargets:
     """The targets file. Run `pods` concurrently with Prometheus."""
 
     def __init__(self, client: Client, namespace: str, labels: str, file: Path) -> None:

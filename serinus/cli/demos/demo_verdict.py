@@ -22,7 +22,7 @@ LEAST_RATE = 100.0
 
 
 @dataclass
-class Outcome:
+class VerdictOutcome:
     """The result of each rule for the same traffic. `thresholds`: metric -> (looks that failed, looks)."""
 
     verdict: str = ""
@@ -76,7 +76,7 @@ class SecondAct:
     ) -> None:
         self._stage, self._provider, self._fill_in, self._runs = stage, provider, fill_in, runs
 
-    async def play(self) -> Outcome:
+    async def play(self) -> VerdictOutcome:
         """Release the good version, then the worse one, and wait until it is rolled back."""
         stage, loop = self._stage, asyncio.get_running_loop()
         say, view = stage.screen.say, stage.screen.view
@@ -104,14 +104,14 @@ class SecondAct:
         )
         await stage.until("the new version to get traffic", lambda: stage.status("current_pod_hash") != good)
         view.doing = f"{WORSE} serves half of the requests, and is compared with {GOOD}"
-        outcome = Outcome()
+        outcome = VerdictOutcome()
         await stage.until("the verdict", lambda: self._seen(outcome, released))
         await stage.until("the Rollout to be rolled back", lambda: stage.status("phase") == "Degraded")
         say(f"Rolled back: {GOOD} answers all requests again. What each rule said of the same requests:")
         say("\n".join(outcome.lines()))
         return outcome
 
-    def _seen(self, outcome: Outcome, released: float) -> bool:
+    def _seen(self, outcome: VerdictOutcome, released: float) -> bool:
         """Copy the results of the newest run. True if it has the sequential verdict."""
         run = max(self._runs.values(), key=lambda one: int(one.metadata.resource_version or 0), default=None)
         results = {result.name: result for result in run.status.metric_results} if run is not None else {}

@@ -9,9 +9,9 @@ import msgspec
 
 from serinus.api.messages.counted import counted
 from serinus.api.messages.visible import visible_json
-from serinus.cli.demos.demo_screen import Screen
+from serinus.cli.demos.demo_screen import DemoScreen
 from serinus.cli.demos.demo_stage import NAME, NEW, OLD, DemoFailed, DemoSettings, Stage, background
-from serinus.demo.report import Measured, Phases, measure, problems, summary
+from serinus.demo.report import MeasuredShare, Phases, measure, problems, summary
 from serinus.kube.client import Client
 
 WEIGHTS = (20, 50, 70, 100)
@@ -24,7 +24,7 @@ LEAST_SECONDS = 2.0
 
 
 class Walk(Stage):
-    def __init__(self, settings: DemoSettings, client: Client, screen: Screen, key: asyncio.Event) -> None:
+    def __init__(self, settings: DemoSettings, client: Client, screen: DemoScreen, key: asyncio.Event) -> None:
         super().__init__(settings, client, screen)
         self.key = key
         self._phases = Phases()
@@ -125,7 +125,7 @@ class Walk(Stage):
         if self.watch.weight:
             self.screen.say(f"Weight {self.watch.weight}: {self.watch.weight} of 100 requests go to {NEW}.")
 
-    def _tell_share(self, share: Measured) -> None:
+    def _tell_share(self, share: MeasuredShare) -> None:
         self.screen.say(
             f"  measured: {share.share} % of {counted(share.requests, 'answer')} were {NEW} at weight {share.weight}"
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from serinus.cli.framework.commandline import Row
+from serinus.cli.framework.commandline import CommandRow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ HEAD = 4096
 """Bytes of a file that are searched for the lines."""
 
 
-def rows(init: str, package: str, groups: Mapping[str, str]) -> tuple[Row, ...]:
+def rows(init: str, package: str, groups: Mapping[str, str]) -> tuple[CommandRow, ...]:
     """A row for each command of the folder of `init`, and for each of the groups, sorted by their words."""
-    result = [Row(tuple(words.split()), "", short) for words, short in groups.items()]
+    result = [CommandRow(tuple(words.split()), "", short) for words, short in groups.items()]
     for name, short, aliases in commands(os.path.dirname(init)):
-        result.append(Row(tuple(name.split("_")), f"{package}.{name}", short, aliases))
+        result.append(CommandRow(tuple(name.split("_")), f"{package}.{name}", short, aliases))
     return tuple(sorted(result, key=lambda row: row.path))
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from serinus.cli.framework.flags import Value
 
 
-class Row:
+class CommandRow:
     """One command of a table. `path`: its words. A row without `module` only groups others."""
 
     __slots__ = ("aliases", "module", "path", "short")
@@ -131,13 +131,15 @@ class Program:
 
     __slots__ = ("about", "flags", "name", "rows", "typed")
 
-    def __init__(self, name: str, typed: str, about: str, rows: tuple[Row, ...], flags: tuple[Flag, ...] = ()) -> None:
+    def __init__(
+        self, name: str, typed: str, about: str, rows: tuple[CommandRow, ...], flags: tuple[Flag, ...] = ()
+    ) -> None:
         self.name, self.typed, self.about, self.rows, self.flags = name, typed, about, rows, flags
 
-    def children(self, path: tuple[str, ...]) -> list[Row]:
+    def children(self, path: tuple[str, ...]) -> list[CommandRow]:
         return [row for row in self.rows if row.path[:-1] == path]
 
-    def row(self, path: tuple[str, ...]) -> Row | None:
+    def row(self, path: tuple[str, ...]) -> CommandRow | None:
         return next((row for row in self.rows if row.path == path), None)
 
 
@@ -172,7 +174,7 @@ class CommandTarget:
     def flag(self, name: str) -> Flag:
         return next(flag for flag in self.flags if flag.name == name)
 
-    def child(self, word: str) -> Row | None:
+    def child(self, word: str) -> CommandRow | None:
         return next((r for r in self.program.children(self.path) if word == r.path[-1] or word in r.aliases), None)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serinus.cli.framework.commandline import CommandTarget, Row
+from serinus.cli.framework.commandline import CommandRow, CommandTarget
 from serinus.cli.framework.flags import HELP, Flag
 
 TYPE_CHECKING = False
@@ -37,7 +37,7 @@ def help_text(target: CommandTarget) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _commands(rows: Sequence[Row]) -> list[str]:
+def _commands(rows: Sequence[CommandRow]) -> list[str]:
     rows = sorted(rows, key=lambda row: row.path)
     wide = max(len(row.path[-1]) for row in rows) + 2
     return [f"  {row.path[-1]:{wide}}{row.short}" for row in rows]

@@ -31,7 +31,7 @@ WORDS = {"waits": "could not be sent yet", "failed": "was not sent"}
 
 
 @dataclass(frozen=True)
-class Finding:
+class DoctorFinding:
     """`fix`: what to do; "" without a problem. `warns`: a warning, Rollouts still work."""
 
     what: str
@@ -54,15 +54,15 @@ def run(call: Call) -> int:
     return 0
 
 
-def examined(session: Session, now: float, flags: str = "") -> Iterator[Finding]:
+def examined(session: Session, now: float, flags: str = "") -> Iterator[DoctorFinding]:
     """All findings; only the first if the API server is unreachable. `flags`: for the commands in fixes."""
     where = session.client.connection.server
     try:
         version = session.client.call("GET", "/version")
     except Exception as error:
-        yield Finding("API server", f"{where}: {error}", "Choose another with --context or --kubeconfig.")
+        yield DoctorFinding("API server", f"{where}: {error}", "Choose another with --context or --kubeconfig.")
         return
-    yield Finding("API server", f"{where}, {version.get('gitVersion', 'unknown version')}")
+    yield DoctorFinding("API server", f"{where}, {version.get('gitVersion', 'unknown version')}")
     for resource in ARGOPROJ:
         yield _tried(session, resource, flags)
     yield _tried(session, REPLICA_SETS, flags)
@@ -75,25 +75,25 @@ def examined(session: Session, now: float, flags: str = "") -> Iterator[Finding]
     yield from _steps(session)
 
 
-def _steps(session: Session) -> Iterator[Finding]:
+def _steps(session: Session) -> Iterator[DoctorFinding]:
     """Steps too short for their sequential verdict, from the traffic that the latest AnalysisRuns counted."""
     from serinus.cli.rollouts.doctor_steps import short
 
     for rollout, step in short(session):
-        yield Finding(
+        yield DoctorFinding(
             f"rollout {rollout}", step.message, "Plan its steps with: serinus verdict plan --help", warns=True
         )
 
 
-def _notification_places(session: Session, controller: str, now: float) -> Iterator[Finding]:
+def _notification_places(session: Session, controller: str, now: float) -> Iterator[DoctorFinding]:
     """ConfigMaps of notifications that no controller reads."""
     from serinus.cli.rollouts.notification_places import unread
 
     for one in unread(session, controller, now):
-        yield Finding(one.name, one.problem, one.remedy, warns=True)
+        yield DoctorFinding(one.name, one.problem, one.remedy, warns=True)
 
 
-def _notifications(session: Session, flags: str) -> Iterator[Finding]:
+def _notifications(session: Session, flags: str) -> Iterator[DoctorFinding]:
     """Destinations that do not accept the notifications of this namespace's Rollouts now; none if all do."""
     from serinus.kube.errors import ApiError
 
@@ -106,26 +106,26 @@ def _notifications(session: Session, flags: str) -> Iterator[Finding]:
     fix = f"See kubectl argo rollouts notifications lint{flags} and notifications history ROLLOUT{flags}."
     refused = refusing(sendings(events))
     for one in refused[:MOST_DESTINATIONS]:
-        yield Finding(f"notifications to {one.to}", f"{one.trigger} {WORDS[one.state]}: {one.why}", fix)
+        yield DoctorFinding(f"notifications to {one.to}", f"{one.trigger} {WORDS[one.state]}: {one.why}", fix)
     if len(refused) > MOST_DESTINATIONS:
-        yield Finding(
+        yield DoctorFinding(
             "notifications",
             f"{counted(len(refused) - MOST_DESTINATIONS, 'more destination takes', 'more destinations take')} none",
             fix,
         )
 
 
-def _tried(session: Session, resource: Resource, flags: str) -> Finding:
+def _tried(session: Session, resource: Resource, flags: str) -> DoctorFinding:
     from serinus.kube.errors import ApiError
 
     where = f"namespace {session.namespace}" if resource.namespaced else "the cluster"
     try:
         count = len(session.client.list(resource, session.namespace).get("items") or [])
     except ApiError as error:
-        return Finding(
+        return DoctorFinding(
             resource.kind, error.message or str(error), _fix(error, f"{resource.kind} objects in {where}", flags)
         )
-    return Finding(resource.kind, f"can be read ({count} in {where})")
+    return DoctorFinding(resource.kind, f"can be read ({count} in {where})")
 
 
 def _fix(error: ApiError, what: str, flags: str) -> str:
@@ -140,7 +140,7 @@ def _install(flags: str) -> str:
     return f"serinus install | kubectl apply{flags} --server-side -f -"
 
 
-def _controller(session: Session, now: float, flags: str) -> tuple[Finding, Home]:
+def _controller(session: Session, now: float, flags: str) -> tuple[DoctorFinding, Home]:
     """The finding, and the namespace of the controller; that of an installation if none leads."""
     from serinus.cli.cluster.istio_cluster import Home
     from serinus.install.installation import NAME
@@ -150,26 +150,26 @@ def _controller(session: Session, now: float, flags: str) -> tuple[Finding, Home
         leases = session.client.list(LEASES).get("items") or []
     except ApiError as error:
         fix = "Ask for the right to read Leases, to see who leads."
-        return Finding("controller", error.message or str(error), fix), Home(NAME, known=False)
+        return DoctorFinding("controller", error.message or str(error), fix), Home(NAME, known=False)
     leading = leaders(leases, now)
     if leading:
-        return Finding("controller", "; ".join(leader.told() for leader in leading)), Home(leading[0].namespace)
+        return DoctorFinding("controller", "; ".join(leader.told() for leader in leading)), Home(leading[0].namespace)
     gone = "nobody holds its Lease" if ours(leases) else "there is no Lease of one"
-    return Finding("controller", gone, f"Start one: {_install(flags)}, or serinus controller{flags}"), Home(NAME)
+    return DoctorFinding("controller", gone, f"Start one: {_install(flags)}, or serinus controller{flags}"), Home(NAME)
 
 
-def _routers(session: Session, home: Home) -> Iterator[Finding]:
+def _routers(session: Session, home: Home) -> Iterator[DoctorFinding]:
     """Whether the routing objects of the namespace's Rollouts exist. `home`: the namespace of the controller."""
     from serinus.cli.rollouts.doctor_routers import checked
 
-    yield from (Finding(*row) for row in checked(session, home))
+    yield from (DoctorFinding(*row) for row in checked(session, home))
 
 
-def _providers(session: Session, controller: str) -> Iterator[Finding]:
+def _providers(session: Session, controller: str) -> Iterator[DoctorFinding]:
     """Whether the metrics of the namespace's AnalysisTemplates can be measured."""
     from serinus.cli.rollouts.doctor_providers import checked
 
-    yield from (Finding(*row) for row in checked(session, controller))
+    yield from (DoctorFinding(*row) for row in checked(session, controller))
 
 
 COMMAND = Command(

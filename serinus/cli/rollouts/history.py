@@ -27,7 +27,7 @@ CAUSE = "kubernetes.io/change-cause"
 
 
 @dataclass(frozen=True)
-class Entry:
+class HistoryEntry:
     """`at`: RFC 3339. `who`: a program, or a user if recorded. `revision`: 0 if the entry belongs to no revision."""
 
     at: str
@@ -54,15 +54,15 @@ def _age(at: str, now: float) -> str:
     return "-" if since is None else age_words(max(0.0, now - since))
 
 
-def history(session: Session, rollout: Json) -> list[Entry]:
+def history(session: Session, rollout: Json) -> list[HistoryEntry]:
     """All entries, the newest first."""
     meta: Json = rollout["metadata"]
     entries = [*_revisions(session, meta), *_events(session, meta), *_writers(meta)]
     return sorted(entries, key=lambda e: (parse_time(e.at) or 0.0, e.revision), reverse=True)
 
 
-def _revisions(session: Session, meta: Json) -> list[Entry]:
-    entries: list[Entry] = []
+def _revisions(session: Session, meta: Json) -> list[HistoryEntry]:
+    entries: list[HistoryEntry] = []
     for rs in session.list(REPLICA_SETS).get("items") or []:
         owners = rs["metadata"].get("ownerReferences") or []
         if not any(owner.get("uid") == meta.get("uid") for owner in owners):
@@ -72,7 +72,7 @@ def _revisions(session: Session, meta: Json) -> list[Entry]:
         cause = f" ({notes[CAUSE]})" if notes.get(CAUSE) else ""
         what = f"revision made: {', '.join(map(str, images))}{cause}"
         entries.append(
-            Entry(str(rs["metadata"].get("creationTimestamp") or ""), what, "", _number(notes.get(REVISION)))
+            HistoryEntry(str(rs["metadata"].get("creationTimestamp") or ""), what, "", _number(notes.get(REVISION)))
         )
     return entries
 
@@ -81,9 +81,9 @@ def _number(text: object) -> int:
     return int(str(text)) if str(text).isdigit() else 0
 
 
-def _events(session: Session, meta: Json) -> list[Entry]:
+def _events(session: Session, meta: Json) -> list[HistoryEntry]:
     selector = f"involvedObject.uid={meta.get('uid')}"
-    entries: list[Entry] = []
+    entries: list[HistoryEntry] = []
     for event in session.list(EVENTS, fields=selector).get("items") or []:
         if (event.get("involvedObject") or {}).get("uid") != meta.get("uid"):
             continue
@@ -93,20 +93,22 @@ def _events(session: Session, meta: Json) -> list[Entry]:
         count = int(event.get("count") or 1)
         times = f" ({count} times)" if count > 1 else ""
         who = str((event.get("source") or {}).get("component") or event.get("reportingComponent") or "")
-        entries.append(Entry(at, str(event.get("message") or event.get("reason") or "") + times, who))
+        entries.append(HistoryEntry(at, str(event.get("message") or event.get("reason") or "") + times, who))
     return entries
 
 
-def _writers(meta: Json) -> list[Entry]:
+def _writers(meta: Json) -> list[HistoryEntry]:
     """The last write of the spec by each program. Older writes of the same program are not recorded."""
-    entries: list[Entry] = []
+    entries: list[HistoryEntry] = []
     for record in meta.get("managedFields") or []:
         fields: Json = record.get("fieldsV1") or {}
         spec: Json = fields.get("f:spec") or {}
         if record.get("subresource") or not spec:
             continue
         parts = ", ".join(sorted(key.removeprefix("f:") for key in spec if key.startswith("f:")))
-        entries.append(Entry(str(record.get("time") or ""), f"spec written: {parts}", str(record.get("manager") or "")))
+        entries.append(
+            HistoryEntry(str(record.get("time") or ""), f"spec written: {parts}", str(record.get("manager") or ""))
+        )
     return entries
 
 

@@ -74,15 +74,15 @@ async def _sent(service: Any, names: tuple[str, ...], notification: Any, recipie
 
     from serinus.analysis.providers.http.client import Http
     from serinus.notifications.services.registry import SERVICES
-    from serinus.notifications.services.service import SECONDS, Delayed, Job, Reach
+    from serinus.notifications.services.service import SECONDS, Delayed, SendRequest, ServiceContext
 
     async with Http() as http:
-        job = Job(
+        job = SendRequest(
             service.name,
             recipient,
             notification.message,
             notification.section,
-            Reach(http, time.time, os.environ),
+            ServiceContext(http, time.time, os.environ),
             names,
         )
         try:

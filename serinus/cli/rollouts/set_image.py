@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serinus.cli.cluster.mutate import FLAGS, Write, check_numbered, write_seen
+from serinus.cli.cluster.mutate import FLAGS, PendingWrite, check_numbered, write_seen
 from serinus.cli.cluster.session import open_session
 from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.errors import USAGE, Problem
@@ -24,7 +24,7 @@ def run(call: Call) -> int:
     session = open_session(call)
     done = ""
 
-    def decide(rollout: Json) -> Write:
+    def decide(rollout: Json) -> PendingWrite:
         nonlocal done
         holder = image_holder(rollout)
         obj = rollout if holder.is_rollout else session.get(holder.resource, holder.name)
@@ -32,7 +32,9 @@ def run(call: Call) -> int:
         changed = set_image(holder, obj, container, image)
         done = f'{changed.resource.singular} "{changed.name}" image updated'
         # Argo Rollouts replaces the object, so that a write of another client in between is a conflict.
-        return Write(changed.words, lambda: rollout if session.update(changed.resource, changed.updated()) else None)
+        return PendingWrite(
+            changed.words, lambda: rollout if session.update(changed.resource, changed.updated()) else None
+        )
 
     if write_seen(session, call, name, "set-image", decide):
         print(done)

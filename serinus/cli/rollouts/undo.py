@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from serinus.api.resources import REPLICA_SETS
-from serinus.cli.cluster.mutate import FLAGS, Write, check_numbered, write_seen
+from serinus.cli.cluster.mutate import FLAGS, PendingWrite, check_numbered, write_seen
 from serinus.cli.cluster.session import Session, open_session
 from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.errors import Problem
@@ -22,7 +22,7 @@ def run(call: Call) -> int:
     session = open_session(call)
     skipped = False
 
-    def decide(rollout: Json) -> Write:
+    def decide(rollout: Json) -> PendingWrite:
         nonlocal skipped
         target = rollback.earlier(rollout, _replica_sets(session, rollout), asked)
         holder = template_holder(rollout)
@@ -32,10 +32,12 @@ def run(call: Call) -> int:
             changed = rollback.undo(holder, obj, target, asked)
         except rollback.SameTemplate:
             skipped = True
-            return Write("", lambda: None)
+            return PendingWrite("", lambda: None)
         skipped = False
         guarded = bool(call.number("revision"))
-        return Write(changed.words, lambda: rollout if _restored(session, changed, asked, guarded=guarded) else None)
+        return PendingWrite(
+            changed.words, lambda: rollout if _restored(session, changed, asked, guarded=guarded) else None
+        )
 
     if write_seen(session, call, name, "undo", decide):
         skip = f"skipped rollback (current template already matches revision {asked})"

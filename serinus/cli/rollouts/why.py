@@ -26,7 +26,7 @@ from serinus.cli.rollouts.get_rollout import rollout_named
 from serinus.engine.core.plan import Snapshot
 from serinus.engine.explain.metrics import BAD, words
 from serinus.engine.explain.snapshot_reader import Read, answered, gather, resource_of
-from serinus.engine.explain.why import Reason, Why, explain, glance, sentence
+from serinus.engine.explain.why import Why, WhyReason, explain, glance, sentence
 from serinus.kube.errors import ApiError
 
 SHORT = "Say why a Rollout waits, and what would release it"
@@ -76,7 +76,7 @@ def told(name: str, why: Why, now: float) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _lines(reason: Reason, now: float) -> list[str]:
+def _lines(reason: WhyReason, now: float) -> list[str]:
     lines = [f"Waits for: {reason.message}", f"Rule:      {reason.code}: {reason.meaning}"]
     if reason.since is not None:
         lines.append(f"Since:     {format_time(reason.since)} ({age_words(max(0, now - reason.since))} ago)")

@@ -16,7 +16,7 @@ from serinus.analysis.expansion import Room
 from serinus.analysis.providers.counts import NoCounts
 from serinus.analysis.providers.http.client import Http
 from serinus.analysis.providers.past_counts import past_looks
-from serinus.analysis.providers.provider import Cluster, Reach
+from serinus.analysis.providers.provider import Cluster, ProviderContext
 from serinus.analysis.sequential.looks import FIELDS, Look
 from serinus.analysis.sequential.metric import SequentialMetric, configuration, sequential_metric
 from serinus.analysis.sequential.settings import SetupError
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 KINDS = ("AnalysisTemplate", "ClusterAnalysisTemplate")
 
 
-class Credentials:
+class PastCredentials:
     """The cluster whose Secrets hold credentials of a provider. It is connected to at the first Secret that is read: the
     address of Prometheus, or the environment, may be enough.
 
@@ -62,7 +62,7 @@ class Credentials:
 
 
 def looks_of_past(
-    filename: str, name: str, arguments: Sequence[str], past: float, secrets: Credentials
+    filename: str, name: str, arguments: Sequence[str], past: float, secrets: PastCredentials
 ) -> tuple[list[Look], int, SequentialMetric]:
     """(looks of the last `past` seconds, times without counts, the metric). `name`: of the metric, "" for the only one.
 
@@ -93,14 +93,14 @@ def looks_of_past(
 
 
 def _asked(
-    metric: SequentialMetric, fields: Sequence[str], past: float, secrets: Credentials
+    metric: SequentialMetric, fields: Sequence[str], past: float, secrets: PastCredentials
 ) -> tuple[list[Look], int]:
     end = time.time() // metric.interval * metric.interval
 
     async def asked() -> tuple[list[Look], int]:
         http = Http()
         try:
-            reach = Reach(http, cast(Cluster, secrets), time.time, secrets.namespace, os.environ)
+            reach = ProviderContext(http, cast(Cluster, secrets), time.time, secrets.namespace, os.environ)
             return await past_looks(metric, fields, end - past, end, reach, secrets.own)
         finally:
             await http.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serinus.analysis.sequential.settings import Settings, SetupError, checked
+from serinus.analysis.sequential.settings import SetupError, VerdictSettings, checked
 from serinus.cli.framework.commandline import Call
 from serinus.cli.framework.errors import Problem
 from serinus.cli.framework.flags import Flag, real
@@ -17,9 +17,9 @@ SETTINGS = (
 )
 
 
-def settings_of(call: Call) -> Settings:
+def settings_of(call: Call) -> VerdictSettings:
     """The settings, checked. Problem names the flag."""
-    settings = Settings(
+    settings = VerdictSettings(
         call.real("false-abort"),
         call.real("false-pass"),
         call.real("tolerated"),

@@ -16,7 +16,7 @@ from serinus.analysis.providers.aws.credentials import credentials, region_of
 from serinus.analysis.providers.aws.signature import AwsKeys, signed
 from serinus.analysis.providers.errors import ProviderError
 from serinus.analysis.providers.http.decoding import xml_of
-from serinus.analysis.providers.provider import Reach
+from serinus.analysis.providers.provider import ProviderContext
 
 VERSION = "2015-12-01"
 SECONDS = 10.0
@@ -53,7 +53,7 @@ class TargetGroup:
 class Elbv2:
     """The API calls, with paging. ProviderError has AWS' code and the remedy."""
 
-    def __init__(self, reach: Reach, *, tag: str = "ingress.k8s.aws/resource") -> None:
+    def __init__(self, reach: ProviderContext, *, tag: str = "ingress.k8s.aws/resource") -> None:
         self._reach, self._tag = reach, tag
         self._keys: dict[str, tuple[AwsKeys, float]] = {}
         """Region -> (keys, time when they were obtained)."""

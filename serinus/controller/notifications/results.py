@@ -18,7 +18,7 @@ from serinus.controller.notifications.subject import About, Subject
 from serinus.engine.core.plan import Event
 from serinus.kube.clock import Clock, rfc3339
 from serinus.notifications.delivery import Letter, Line
-from serinus.notifications.services.service import Reach
+from serinus.notifications.services.service import ServiceContext
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +34,13 @@ class Results:
     sources: NotificationSources
     memories: Memories
     repetitions: Repetitions
-    reach: Reach
+    reach: ServiceContext
     series: NotificationSeries
     tell: Callable[[Subject, Event, str], None]
     late: set[Line] = field(default_factory=set[Line])
     """Destinations that currently do not accept messages and have an Event about it."""
 
-    def service(self, line: Line) -> tuple[str, Any, Reach] | str:
+    def service(self, line: Line) -> tuple[str, Any, ServiceContext] | str:
         configuration = self.sources.configurations.get(line[0])
         found = configuration.services.get(line[1]) if configuration else None
         if found is None:

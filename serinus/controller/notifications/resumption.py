@@ -20,7 +20,7 @@ from serinus.notifications.due import Due, Happening, identity_of, once_of
 from serinus.notifications.occurrences import identity
 from serinus.notifications.state import key_of
 from serinus.notifications.subscriptions import Destination
-from serinus.notifications.triggers import Condition
+from serinus.notifications.triggers import TriggerCondition
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Resumption:
         event: Event | None,
         configuration: Configuration,
         prefix: str,
-        condition: Condition,
+        condition: TriggerCondition,
     ) -> None:
         to = Destination(entry.service, entry.recipient)
         values = self.values.variables(about, configuration, event)

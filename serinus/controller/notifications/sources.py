@@ -21,9 +21,9 @@ from serinus.kube.informer import Informer
 from serinus.notifications.configuration import EMPTY, Configuration, ServiceDefinition, read_configuration
 from serinus.notifications.limits import HOSTS_KEY, SERVICES_KEY, LimitedHttp, is_host_allowed, matches, not_allowed
 from serinus.notifications.names import CONFIG_MAP, SECRET
-from serinus.notifications.problems import Problem
+from serinus.notifications.problems import ConfigurationProblem
 from serinus.notifications.services.registry import SERVICES
-from serinus.notifications.services.service import Reach
+from serinus.notifications.services.service import ServiceContext
 
 ANSWER_SECONDS = 2.0
 """Seconds for which a new leader waits for its configurations before it reconciles Rollouts."""
@@ -56,7 +56,7 @@ class NotificationSources:
         *,
         namespace: str,
         watched: str | None,
-        tell: Callable[[ConfigMap, Problem], None],
+        tell: Callable[[ConfigMap, ConfigurationProblem], None],
         changed: Callable[[str], None],
     ) -> None:
         self.namespace, self._self_service = namespace, watched is not None
@@ -100,7 +100,9 @@ class NotificationSources:
                 found.append((other, namespace))
         return found
 
-    def reach_of(self, namespace: str, service: ServiceDefinition, recipient: str, reach: Reach) -> Reach | str:
+    def reach_of(
+        self, namespace: str, service: ServiceDefinition, recipient: str, reach: ServiceContext
+    ) -> ServiceContext | str:
         """The network access of a service in a namespace's configuration, or why the service is not allowed.
 
         Other namespaces have the limits of the controller's configuration, without the identity of its pod.
@@ -119,7 +121,7 @@ class NotificationSources:
             return not_allowed(address, namespace)
         return replace(reach, ambient=False, http=LimitedHttp(reach.http, allowed, namespace))
 
-    def problems(self) -> list[tuple[ConfigMap, Problem]]:
+    def problems(self) -> list[tuple[ConfigMap, ConfigurationProblem]]:
         """All current problems, each with its ConfigMap."""
         return [
             (config_map, problem)

@@ -22,8 +22,8 @@ from serinus.kube.clock import Clock
 from serinus.kube.informer import Key
 from serinus.kube.queue import WorkQueue, work
 from serinus.notifications.delivery import Delivery
-from serinus.notifications.problems import Problem
-from serinus.notifications.services.service import Http, Reach
+from serinus.notifications.problems import ConfigurationProblem
+from serinus.notifications.services.service import HttpSender, ServiceContext
 
 
 def _forget(series: NotificationSeries, gone: Subject) -> None:
@@ -43,7 +43,7 @@ class Notifying:
         cache: Cache,
         clock: Clock,
         rng: Random,
-        http: Http,
+        http: HttpSender,
         environment: Mapping[str, str],
         series: NotificationSeries,
         *,
@@ -69,7 +69,7 @@ class Notifying:
         self._ignored: IgnoredConfigMaps | None = None
         if everywhere and watched is None:
             self._ignored = IgnoredConfigMaps(client, clock, Random(rng.random()), namespace, self._warn)
-        reach = Reach(http, clock.now, environment)
+        reach = ServiceContext(http, clock.now, environment)
         results = Results(cache, clock, self.sources, self._memories, repetitions, reach, series, tell)
         self._delivery = delivery = Delivery(results, clock)
         sender = Sender(clock, self._memories, repetitions, delivery, results.give_up)
@@ -107,7 +107,7 @@ class Notifying:
             self.notifications.rest()
             self._delivery.clear()
 
-    def _problem(self, config_map: ConfigMap, problem: Problem) -> None:
+    def _problem(self, config_map: ConfigMap, problem: ConfigurationProblem) -> None:
         if self._leads and problem.severity == "error":
             self._tell(config_map, Event("NotificationConfigInvalid", str(problem), "Warning"), "ConfigMap")
 

@@ -9,7 +9,7 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from serinus.engine.explain.metrics import words
-from serinus.engine.explain.why import PodTrouble, Reason, Why
+from serinus.engine.explain.why import PodTrouble, Why, WhyReason
 from serinus.view.pod_words import cannot_start
 from serinus.view.rollout_info import RolloutInfo
 
@@ -45,7 +45,7 @@ def _trouble(one: PodTrouble) -> Json:
     return {"text": text, "detail": one.sentence}
 
 
-def _without(reason: Reason, troubles: tuple[PodTrouble, ...]) -> Reason:
+def _without(reason: WhyReason, troubles: tuple[PodTrouble, ...]) -> WhyReason:
     """The reason without the trouble of pods, which has its own line."""
     message = reason.message
     for one in troubles:

@@ -7,14 +7,16 @@ from typing import Any
 
 from serinus.engine.core.step_kinds import step_words
 from serinus.view.blue_green_phases import phases
-from serinus.view.event_history import Entry, completed_steps
+from serinus.view.event_history import EventEntry, completed_steps
 from serinus.view.rollout_info import RolloutInfo, Surroundings
 from serinus.view.step_states import step_states
 
 Json = dict[str, Any]
 
 
-def steps(rollout: Json, info: RolloutInfo, around: Surroundings, events: Sequence[Entry], until: float | None) -> Json:
+def steps(
+    rollout: Json, info: RolloutInfo, around: Surroundings, events: Sequence[EventEntry], until: float | None
+) -> Json:
     """`{"title", "items", "note"}`. `events`: of the current revision, newest first. `until`: the end of the pause."""
     if info.strategy == "BlueGreen":
         return _phases(rollout, info, events, until)
@@ -32,7 +34,7 @@ def steps(rollout: Json, info: RolloutInfo, around: Surroundings, events: Sequen
     return {"title": "Steps", "items": items, "note": note}
 
 
-def _phases(rollout: Json, info: RolloutInfo, events: Sequence[Entry], until: float | None) -> Json:
+def _phases(rollout: Json, info: RolloutInfo, events: Sequence[EventEntry], until: float | None) -> Json:
     new = next((rs for rs in info.replica_sets if rs.preview), None)
     found, note = phases(
         rollout,

@@ -22,17 +22,17 @@ from serinus.engine.core.context import RolloutContext, hash_of, revision_of
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class AnalysisKind:
     """One of the four kinds of analysis in a Rollout. `failed`: the start of the message for an abort by it."""
 
     label: Use
     failed: str
 
 
-BACKGROUND = Kind("Background", "Background analysis phase error/failed")
-STEP = Kind("Step", "Step-based analysis phase error/failed")
-PRE = Kind("PrePromotion", "Blue/green pre-promotion analysis phase error/failed")
-POST = Kind("PostPromotion", "Blue/green post-promotion analysis phase error/failed")
+BACKGROUND = AnalysisKind("Background", "Background analysis phase error/failed")
+STEP = AnalysisKind("Step", "Step-based analysis phase error/failed")
+PRE = AnalysisKind("PrePromotion", "Blue/green pre-promotion analysis phase error/failed")
+POST = AnalysisKind("PostPromotion", "Blue/green post-promotion analysis phase error/failed")
 
 
 def typed(analysis: Json) -> RolloutAnalysis:
@@ -68,7 +68,7 @@ def templates_of(objects: Mapping[str, Json]) -> tuple[dict[str, AnalysisTemplat
 
 
 def wanted_run(
-    s: RolloutContext, kind: Kind, index: int | None, analysis: RolloutAnalysis, spec: AnalysisRunSpec
+    s: RolloutContext, kind: AnalysisKind, index: int | None, analysis: RolloutAnalysis, spec: AnalysisRunSpec
 ) -> Json:
     """A new run as an object, under the name that it has if no other object uses that name."""
     meta = s.rollout.metadata

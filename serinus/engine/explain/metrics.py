@@ -29,7 +29,7 @@ LATEST = 20
 """Measurements of a metric that are shown, the latest ones."""
 
 
-class Line(msgspec.Struct, frozen=True):
+class MetricThreshold(msgspec.Struct, frozen=True):
     """A limit that the values are held against. `succeeds`: whether a value on the named side is good, or bad."""
 
     sign: str
@@ -47,7 +47,7 @@ class Point(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-class Measured(msgspec.Struct, frozen=True, rename="camel"):
+class ExplainedMetric(msgspec.Struct, frozen=True, rename="camel"):
     """One metric of a run. `succeeds`, `fails`: its conditions, with the arguments filled in. `newest`: the value that
     decided, or the latest one, in short. `allowed`: how many may fail, None for any number."""
 
@@ -57,7 +57,7 @@ class Measured(msgspec.Struct, frozen=True, rename="camel"):
     succeeds: str
     fails: str
     newest: str = ""
-    lines: tuple[Line, ...] = ()
+    lines: tuple[MetricThreshold, ...] = ()
     points: tuple[Point, ...] = ()
     failed: int = 0
     allowed: int | None = 0
@@ -67,7 +67,7 @@ class Measured(msgspec.Struct, frozen=True, rename="camel"):
     """Of a metric with a sequential verdict."""
 
 
-def measured(run: AnalysisRun) -> tuple[Measured, ...]:
+def measured(run: AnalysisRun) -> tuple[ExplainedMetric, ...]:
     """The run's metrics, in its order."""
     results = {result.name: result for result in run.status.metric_results}
     values = {a.name: str(a.value) for a in run.spec.args if a.value is not None}
@@ -75,7 +75,7 @@ def measured(run: AnalysisRun) -> tuple[Measured, ...]:
     return tuple(_metric(run, m, results.get(m.name, MetricResult(m.name)), values, room) for m in run.spec.metrics)
 
 
-def deciding(runs: Iterable[AnalysisRun], rollout: Rollout) -> tuple[Measured, ...]:
+def deciding(runs: Iterable[AnalysisRun], rollout: Rollout) -> tuple[ExplainedMetric, ...]:
     """Of the runs that judge the current update: the failed metrics, or else those still measured.
 
     A run of an earlier revision with the same template, or of an attempt before a retry, does not count.
@@ -111,7 +111,7 @@ def _of_this_update(run: AnalysisRun, rollout: Rollout) -> bool:
     )
 
 
-def words(metric: Measured) -> str:
+def words(metric: ExplainedMetric) -> str:
     """`success-rate of web-1: 0.42, succeeds if result[0] >= 0.95 (Failed: 2 failed, 0 allowed)`."""
     rules = [f"{word} if {rule}" for word, rule in (("succeeds", metric.succeeds), ("fails", metric.fails)) if rule]
     what = ", ".join([metric.newest or "no value", *rules])
@@ -122,7 +122,9 @@ def words(metric: Measured) -> str:
     return f"{metric.name} of {metric.run}: {what} ({metric.phase}{count}{dry})"
 
 
-def _metric(run: AnalysisRun, asked: Metric, result: MetricResult, values: dict[str, str], room: Room) -> Measured:
+def _metric(
+    run: AnalysisRun, asked: Metric, result: MetricResult, values: dict[str, str], room: Room
+) -> ExplainedMetric:
     metric = Metric(
         asked.name,
         success_condition=asked.success_condition,
@@ -144,14 +146,14 @@ def _metric(run: AnalysisRun, asked: Metric, result: MetricResult, values: dict[
     allowed = number(metric.failure_limit)
     # Its value is the whole verdict as JSON; its message is the same in a sentence.
     sequential = configuration(asked) is not None
-    return Measured(
+    return ExplainedMetric(
         run.metadata.name,
         metric.name,
         phase,
         metric.success_condition,
         metric.failure_condition,
         newest.message if sequential else value_text(newest.value, place) or newest.message,
-        tuple(Line(limit.sign, limit.value, succeeds) for limit, succeeds in limits if limit.place == place),
+        tuple(MetricThreshold(limit.sign, limit.value, succeeds) for limit, succeeds in limits if limit.place == place),
         points,
         result.failed,
         None if allowed < 0 else allowed,

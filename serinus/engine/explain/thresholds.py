@@ -32,7 +32,7 @@ _OTHER_WAY = {">=": "<=", "<=": ">=", ">": "<", "<": ">", "==": "==", "!=": "!="
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class ConditionLimit:
     """`sign` and `value` as in `result >= 0.95`; `place`: the path from the result to the compared value."""
 
     sign: str
@@ -40,7 +40,7 @@ class Limit:
     place: tuple[str | int, ...] = ()
 
 
-def limit_of(condition: str) -> Limit | None:
+def limit_of(condition: str) -> ConditionLimit | None:
     """The limit; None if the condition is not a plain comparison with a number."""
     if len(condition) > LONGEST:
         return None
@@ -56,7 +56,7 @@ def limit_of(condition: str) -> Limit | None:
         return None
     place = next(group for group in subject if group)
     value = float(number)
-    return Limit(sign, value, _place(place)) if math.isfinite(value) else None
+    return ConditionLimit(sign, value, _place(place)) if math.isfinite(value) else None
 
 
 def number_of(value: str, place: tuple[str | int, ...] = ()) -> float | None:

@@ -37,7 +37,7 @@ PASSES = 10
 """More passes would mean an endless loop."""
 
 
-class Write(msgspec.Struct, frozen=True):
+class TakeoverWrite(msgspec.Struct, frozen=True):
     verb: str
     kind: str
     name: str
@@ -53,7 +53,7 @@ class Takeover(msgspec.Struct, frozen=True):
     namespace: str
     name: str
     changes: tuple[Change, ...]
-    writes: tuple[Write, ...]
+    writes: tuple[TakeoverWrite, ...]
     refused: str = ""
     lost: bool = False
     """Whether it is refused although the present controller does not refuse it."""
@@ -67,7 +67,7 @@ class Takeover(msgspec.Struct, frozen=True):
 def takeover(snapshot: Snapshot) -> Takeover:
     meta = snapshot.rollout.metadata
     known = any(c.type == "InvalidSpec" for c in snapshot.rollout.status.conditions)
-    writes: list[Write] = []
+    writes: list[TakeoverWrite] = []
     refused = ""
     for _ in range(PASSES):
         decided = plan(snapshot)
@@ -84,13 +84,13 @@ def takeover(snapshot: Snapshot) -> Takeover:
     )
 
 
-def _writes(snapshot: Snapshot, decided: Plan) -> list[Write]:
-    writes = [Write(a.verb, a.kind, a.name, _change(snapshot, a), a.because) for a in decided.actions]
+def _writes(snapshot: Snapshot, decided: Plan) -> list[TakeoverWrite]:
+    writes = [TakeoverWrite(a.verb, a.kind, a.name, _change(snapshot, a), a.because) for a in decided.actions]
     # A plugin is the user's code: its effects are unknown.
-    writes += [Write("call", "plugin", call.name, "analyses", call.because) for call in decided.calls]
+    writes += [TakeoverWrite("call", "plugin", call.name, "analyses", call.because) for call in decided.calls]
     if decided.status is not None:
         name = snapshot.rollout.metadata.name
-        writes.append(Write("patch", "Rollout", f"{name}/status", "status", decided.status_because))
+        writes.append(TakeoverWrite("patch", "Rollout", f"{name}/status", "status", decided.status_because))
     return writes
 
 

@@ -7,7 +7,7 @@ from math import log
 import msgspec
 
 from serinus.analysis.sequential.record import Record, record_of
-from serinus.analysis.sequential.settings import Settings, SetupError
+from serinus.analysis.sequential.settings import SetupError, VerdictSettings
 from serinus.analysis.sequential.summary import number
 from serinus.analysis.sequential.tally import Tally
 from serinus.api.analysis import Measurement
@@ -51,14 +51,14 @@ def verdict_curve(measurement: Measurement) -> Curve | None:
     if "settings" not in metadata or "looks" not in metadata:
         return None
     try:
-        settings = msgspec.json.decode(metadata["settings"], type=Settings)
+        settings = msgspec.json.decode(metadata["settings"], type=VerdictSettings)
         record = record_of(settings, metadata)
         return _curve(settings, record)
     except (msgspec.DecodeError, SetupError, ValueError):
         return None
 
 
-def _curve(settings: Settings, record: Record) -> Curve | None:
+def _curve(settings: VerdictSettings, record: Record) -> Curve | None:
     looks, tally = record.looks, record.resumed()
     earlier = tally.looks
     every = max(1, -(-len(looks) // SHOWN))

@@ -18,7 +18,7 @@ from serinus.engine.core.context import RolloutContext, build_context, revision_
 from serinus.engine.core.held_writes import known_from
 from serinus.engine.core.plan import Plan, Snapshot, Wait
 from serinus.engine.core.step_kinds import step_words
-from serinus.engine.explain.metrics import Measured, deciding
+from serinus.engine.explain.metrics import ExplainedMetric, deciding
 from serinus.engine.judging.short_steps import short_steps
 from serinus.engine.planner import plan
 from serinus.engine.status import conditions
@@ -29,7 +29,7 @@ from serinus.engine.status.status_reason import reason_from_status
 _WAITS = {reason.code: reason for reason in wait_reasons.ALL}
 
 
-class Reason(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+class WhyReason(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """One reason. Times are seconds since the epoch; `gives_up_at`: when the progress deadline passes."""
 
     code: str
@@ -62,11 +62,11 @@ class Why(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 
     phase: str
     message: str
-    reasons: tuple[Reason, ...] = ()
+    reasons: tuple[WhyReason, ...] = ()
     next: str = ""
     pending: tuple[str, ...] = ()
     observed: tuple[str, ...] = ()
-    metrics: tuple[Measured, ...] = ()
+    metrics: tuple[ExplainedMetric, ...] = ()
     """The metrics that decided or are being measured, if analyses judge the version."""
     short_steps: tuple[str, ...] = ()
     """Steps that are too short for their sequential verdict, as sentences."""
@@ -160,8 +160,8 @@ def sentence(why: Why, now: float) -> str:
     return f"waiting: {', '.join(parts)}"
 
 
-def _reasons(decided: Plan, context: RolloutContext | None, snapshot: Snapshot) -> tuple[Reason, ...]:
-    reasons: dict[str, Reason] = {}
+def _reasons(decided: Plan, context: RolloutContext | None, snapshot: Snapshot) -> tuple[WhyReason, ...]:
+    reasons: dict[str, WhyReason] = {}
     for wait in decided.waits:
         since = wait.since if wait.since is not None else _moved(snapshot)
         reason = replace(known(wait), since=since, gives_up_at=_gives_up(wait, context, snapshot))
@@ -170,10 +170,10 @@ def _reasons(decided: Plan, context: RolloutContext | None, snapshot: Snapshot) 
     return tuple(sorted(reasons.values(), key=lambda reason: first is None or reason.code != first.reason))
 
 
-def known(wait: Wait) -> Reason:
+def known(wait: Wait) -> WhyReason:
     """The wait, with the meaning of its code and the event that ends it."""
     reason = _WAITS[wait.reason]
-    return Reason(wait.reason, wait.message, reason.meaning, reason.ends, wait.since, wait.until, cause=wait.cause)
+    return WhyReason(wait.reason, wait.message, reason.meaning, reason.ends, wait.since, wait.until, cause=wait.cause)
 
 
 def _moved(snapshot: Snapshot) -> float | None:
@@ -201,7 +201,7 @@ def _next(context: RolloutContext) -> str:
     return step_words(to_builtins(following[0])) if following else "all traffic to the new version"
 
 
-def _observed(context: RolloutContext, reasons: tuple[Reason, ...], facts: tuple[str, ...]) -> tuple[str, ...]:
+def _observed(context: RolloutContext, reasons: tuple[WhyReason, ...], facts: tuple[str, ...]) -> tuple[str, ...]:
     """The facts behind the decision with `facts` of the plan, and the trouble of pods that no wait mentions."""
     lines: list[str] = []
     weights = context.rollout.status.canary.weights

@@ -22,7 +22,7 @@ from serinus.engine.core.analysis_runs import (
     POST,
     PRE,
     STEP,
-    Kind,
+    AnalysisKind,
     finished,
     named,
     spec_of,
@@ -40,12 +40,12 @@ from serinus.engine.status.promotion import in_rollback_window
 KINDS = (BACKGROUND, STEP, PRE, POST)
 
 
-def current(builder: PlanBuilder, kind: Kind) -> Json | None:
+def current(builder: PlanBuilder, kind: AnalysisKind) -> Json | None:
     """{name, status, message} of the current run."""
     return _known(builder.status, kind)
 
 
-def _known(status: RolloutStatus, kind: Kind) -> Json | None:
+def _known(status: RolloutStatus, kind: AnalysisKind) -> Json | None:
     # Called ten times in each pass: a dict would hash every kind each time.
     canary, blue_green = status.canary, status.blue_green
     if kind is BACKGROUND:
@@ -57,7 +57,7 @@ def _known(status: RolloutStatus, kind: Kind) -> Json | None:
     return blue_green.post_promotion_analysis_run_status
 
 
-def put(builder: PlanBuilder, kind: Kind, value: Json | None) -> None:
+def put(builder: PlanBuilder, kind: AnalysisKind, value: Json | None) -> None:
     """Replaces {name, status, message} of the current run; None: there is none."""
     status = builder.status
     if kind is BACKGROUND:
@@ -70,14 +70,14 @@ def put(builder: PlanBuilder, kind: Kind, value: Json | None) -> None:
         status.blue_green.post_promotion_analysis_run_status = value
 
 
-def forget(builder: PlanBuilder, *kinds: Kind) -> None:
+def forget(builder: PlanBuilder, *kinds: AnalysisKind) -> None:
     """These runs no longer count; `stop` ends them."""
     for kind in kinds:
         if _known(builder.status, kind) is not None:
             put(builder, kind, None)
 
 
-def phase(builder: PlanBuilder, kind: Kind) -> str:
+def phase(builder: PlanBuilder, kind: AnalysisKind) -> str:
     """The phase of the current run; "" without one, or while it is unknown."""
     return (current(builder, kind) or {}).get("status", "")
 
@@ -123,7 +123,7 @@ def _pause(builder: PlanBuilder) -> None:
     builder.record_event("RolloutPaused", f"Rollout is paused ({INCONCLUSIVE_ANALYSIS})")
 
 
-def ensure_run(builder: PlanBuilder, kind: Kind, analysis: Json, index: int | None = None) -> str:
+def ensure_run(builder: PlanBuilder, kind: AnalysisKind, analysis: Json, index: int | None = None) -> str:
     """The phase of the current run. Creates one if none exists, or if a user resumed after an inconclusive run."""
     known = current(builder, kind)
     if known is not None and known.get("status") not in COMPLETED and named(builder.context, known["name"]) is None:
@@ -134,7 +134,7 @@ def ensure_run(builder: PlanBuilder, kind: Kind, analysis: Json, index: int | No
     return _begin(builder, kind, typed(analysis), index) if known is None else known.get("status", "")
 
 
-def _begin(builder: PlanBuilder, kind: Kind, analysis: RolloutAnalysis, index: int | None) -> str:
+def _begin(builder: PlanBuilder, kind: AnalysisKind, analysis: RolloutAnalysis, index: int | None) -> str:
     s = builder.context
     try:
         spec = spec_of(s, analysis)
@@ -150,7 +150,7 @@ def _begin(builder: PlanBuilder, kind: Kind, analysis: RolloutAnalysis, index: i
     return ""
 
 
-def wait_for(builder: PlanBuilder, kind: Kind, where: str) -> None:
+def wait_for(builder: PlanBuilder, kind: AnalysisKind, where: str) -> None:
     """Add the wait for a verdict."""
     known = current(builder, kind)
     if known is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from serinus.analysis.sequential.metric import SequentialMetric
-from serinus.analysis.sequential.planning import Traffic
+from serinus.analysis.sequential.planning import ExpectedTraffic
 from serinus.api.analysis import AnalysisRun
 from serinus.api.decoding.reading import converted
 from serinus.api.messages.counted import counted
@@ -31,16 +31,16 @@ class _Value(msgspec.Struct):
     errors: dict[str, float] = {}
 
 
-def traffic_of(name: str, asked: SequentialMetric, runs: Sequence[AnalysisRun]) -> tuple[Traffic | None, str]:
+def traffic_of(name: str, asked: SequentialMetric, runs: Sequence[AnalysisRun]) -> tuple[ExpectedTraffic | None, str]:
     """(the traffic of a metric, its source): `expected`, or the looks of the latest run; None if neither exists."""
     if asked.expected is not None:
         requests, rate = asked.expected.requests, asked.expected.rate
-        return Traffic(requests, rate, asked.interval), f"{_words(requests, rate)} expected"
+        return ExpectedTraffic(requests, rate, asked.interval), f"{_words(requests, rate)} expected"
     for run, value in _seen(name, runs):
         stable, errors = value.requests.get("stable", 0), value.errors.get("stable", 0)
         if stable and 0 < errors < stable:
             requests, rate = _a_minute(value, asked.interval), errors / stable
-            return Traffic(requests, rate, asked.interval), f"{_words(requests, rate)} in {run}"
+            return ExpectedTraffic(requests, rate, asked.interval), f"{_words(requests, rate)} in {run}"
     return None, ""
 
 

@@ -44,7 +44,7 @@ def never_had_role_metadata(rs: ReplicaSet) -> bool:
 def has_no_role_metadata(rs: ReplicaSet, desired: PodMetadata | None, template: Json | None = None) -> bool:
     """Whether no patch is needed: the role adds nothing, never added anything, and no key of `template` is lost.
 
-    Parameters as of `Targets`, which gives the same answer more slowly. This holds for most ReplicaSets.
+    Parameters as of `MetadataTargets`, which gives the same answer more slowly. This holds for most ReplicaSets.
     """
     if (desired and (desired.labels or desired.annotations)) or not never_had_role_metadata(rs):
         return False
@@ -52,7 +52,7 @@ def has_no_role_metadata(rs: ReplicaSet, desired: PodMetadata | None, template: 
     return not asked or not any((asked.get(part) or {}).keys() - (have.get(part) or {}).keys() for part in PARTS)
 
 
-class Targets:
+class MetadataTargets:
     """The desired metadata of a ReplicaSet's template and pods: the value of each key that is or was injected.
 
     `template`: the Rollout's, for the ReplicaSet of the current template. Its own values win. A key of it that the

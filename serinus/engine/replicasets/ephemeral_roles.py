@@ -11,7 +11,7 @@ from serinus.api.workloads import ReplicaSet
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import RolloutContext
 from serinus.engine.core.plan import Action
-from serinus.engine.replicasets.ephemeral_metadata import Targets, has_no_role_metadata, never_had_role_metadata
+from serinus.engine.replicasets.ephemeral_metadata import MetadataTargets, has_no_role_metadata, never_had_role_metadata
 from serinus.engine.status.conditions import promoted
 
 
@@ -40,10 +40,10 @@ def keep_in_step(builder: PlanBuilder) -> None:
         if metadata is None and template is None and never_had_role_metadata(rs):
             continue
         if not has_no_role_metadata(rs, metadata, template):
-            _one(builder, rs, Targets(rs, metadata, template))
+            _one(builder, rs, MetadataTargets(rs, metadata, template))
 
 
-def _one(builder: PlanBuilder, rs: ReplicaSet, targets: Targets) -> None:
+def _one(builder: PlanBuilder, rs: ReplicaSet, targets: MetadataTargets) -> None:
     patch = targets.replica_set_patch()
     role = "its role changed: pods carry the labels and annotations of the new one"
     if patch:

@@ -29,7 +29,7 @@ from serinus.engine.strategy import stages
 from serinus.engine.strategy.scaling import held as held_sizes
 from serinus.engine.strategy.scaling.resize import resize
 from serinus.engine.strategy.scaling.scale_plan import ScalePlan, frozen
-from serinus.engine.strategy.stages import Command, NewVersion, Outcome, count_pods
+from serinus.engine.strategy.stages import NewVersion, UpdateCommand, UpdateOutcome, count_pods
 from serinus.engine.strategy.step_walk import StepState, step_state, walk
 from serinus.engine.strategy.traffic import reach
 from serinus.engine.strategy.traffic.route import held_routing, route
@@ -106,10 +106,12 @@ def _controls(builder: PlanBuilder) -> None:
     if known:
         status.current_step_index = None if not count else min(max(index or 0, 0), count)
     command = stages.apply_commands(builder, skips_trial=in_rollback_window(builder))
-    if command is Command.PROMOTE or (command is Command.COMPLETE and known):
+    if command is UpdateCommand.PROMOTE or (command is UpdateCommand.COMPLETE and known):
         status.current_step_index = count or None
     # The pass that reports an abort's reason needs the status of the runs.
-    if command in (Command.PROMOTE, Command.COMPLETE) or (command is Command.ABORT and s.rollout.status.abort):
+    if command in (UpdateCommand.PROMOTE, UpdateCommand.COMPLETE) or (
+        command is UpdateCommand.ABORT and s.rollout.status.abort
+    ):
         analyses.forget(builder, BACKGROUND, STEP)
     stages.end_abort(builder)
 
@@ -184,7 +186,7 @@ def _write_status(builder: PlanBuilder, new: NewVersion) -> None:
         or status.current_step_index != old.current_step_index
         or status.current_step_hash != old.current_step_hash
     )
-    outcome = Outcome(
+    outcome = UpdateOutcome(
         healthy=arrived and status.available_replicas == status.replicas == s.replicas,
         available=with_traffic.available >= s.replicas,
         progressed=moved,

@@ -44,21 +44,21 @@ def may_release(new: Rollout | None) -> bool:
     return new is None or is_settled(new)
 
 
-class Release(NamedTuple):
+class RouterRelease(NamedTuple):
     """`actions`: the writes that are due now. `again_after`: seconds after which more are due without a change."""
 
     actions: tuple[Action, ...] = ()
     again_after: float | None = None
 
 
-def release(old: Rollout, new: Rollout | None, objects: Objects, now: float) -> Release:
+def release(old: Rollout, new: Rollout | None, objects: Objects, now: float) -> RouterRelease:
     """The writes that release the objects that only `old` names; none once released. `now`: seconds since the epoch.
 
     `objects`: of the routers of both.
     """
     canary, meta = old.spec.strategy.canary, old.metadata
     if canary is None or canary.traffic_routing is None:
-        return Release()
+        return RouterRelease()
     routing, in_use = canary.traffic_routing, _in_use(new, objects)
     free = dropped(old, new) | (_selected(old, objects) if new is not None else frozenset())
 
@@ -99,7 +99,7 @@ def release(old: Rollout, new: Rollout | None, objects: Objects, now: float) -> 
                 new is None and _goes_along(objects, write.kind, write.name, meta.uid)
             ):
                 actions.append(action_of(write))
-    return Release(tuple(actions), min(later, default=None))
+    return RouterRelease(tuple(actions), min(later, default=None))
 
 
 def _in_use(new: Rollout | None, objects: Objects) -> frozenset[tuple[str, str]]:

@@ -16,7 +16,7 @@ _NAMED_FIRST = ("experiment", "pause", "setWeight", "analysis", "setCanaryScale"
 _NAMES = {"setMirrorRoute": "SetMirrorRoutes"}
 
 
-class SpecRules(Rules):
+class RegistrySpecRules(Rules):
     """Implements `api.spec_rules.SpecRules`."""
 
     def step(
@@ -46,7 +46,7 @@ class SpecRules(Rules):
                     yield finding
 
 
-RULES = SpecRules()
+RULES = RegistrySpecRules()
 
 
 def _ordered() -> list[str]:

@@ -80,7 +80,7 @@ def _recover_stable(builder: PlanBuilder) -> bool:
     return True
 
 
-class Command(Enum):
+class UpdateCommand(Enum):
     """The command that decides about the update in this pass."""
 
     NONE = auto()
@@ -90,21 +90,21 @@ class Command(Enum):
     ABORT = auto()
 
 
-def apply_commands(builder: PlanBuilder, *, skips_trial: bool) -> Command:
+def apply_commands(builder: PlanBuilder, *, skips_trial: bool) -> UpdateCommand:
     """Apply the users' commands to the status. `skips_trial`: the version needs none, so it is promoted fully."""
     status = builder.status
     if promoted(status):
         status.abort, status.promote_full = False, False
         end_pauses(builder)
-        return Command.COMPLETE
+        return UpdateCommand.COMPLETE
     if full_promotion_wanted(status) or (skips_trial and not status.abort):
         status.abort = False
         end_pauses(builder)
-        return Command.PROMOTE
+        return UpdateCommand.PROMOTE
     if status.abort:
         apply_abort(builder)
-        return Command.ABORT
-    return Command.NONE
+        return UpdateCommand.ABORT
+    return UpdateCommand.NONE
 
 
 def begin_retry(builder: PlanBuilder) -> None:
@@ -163,7 +163,7 @@ def progressed(builder: PlanBuilder) -> bool:
     )
 
 
-class Outcome(NamedTuple):
+class UpdateOutcome(NamedTuple):
     """The state of the update at the end of a pass.
 
     `healthy`, `available`, `progressed`: as of `set_conditions`. `for_user`: it waits for a user. `own`, `has_traffic`:
@@ -178,7 +178,7 @@ class Outcome(NamedTuple):
     has_traffic: bool = True
 
 
-def report(builder: PlanBuilder, new: NewVersion, outcome: Outcome) -> None:
+def report(builder: PlanBuilder, new: NewVersion, outcome: UpdateOutcome) -> None:
     """Write the conditions, the time of pauses, the phase and the message. The rest of the status must be complete."""
     s, status = builder.context, builder.status
     report_held(builder)

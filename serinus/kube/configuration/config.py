@@ -20,8 +20,8 @@ from serinus.kube.configuration.exec_plugin import ExecPlugin
 from serinus.kube.configuration.impersonation import impersonation
 from serinus.kube.configuration.kubeconfig import (
     ConfigError,
-    Entry,
     Json,
+    KubeconfigEntry,
     Merged,
     kind_of,
     merged,
@@ -190,7 +190,7 @@ def _connection(files: Merged, flags: Flags, env: Mapping[str, str]) -> Connecti
     )
 
 
-def _trust(flags: Flags, cluster: Entry | None) -> tuple[bool, bytes]:
+def _trust(flags: Flags, cluster: KubeconfigEntry | None) -> tuple[bool, bytes]:
     """(insecure-skip-tls-verify, the authorities). As in client-go, either flag replaces both kubeconfig fields."""
     if flags.insecure_skip_tls_verify or flags.certificate_authority:
         insecure, place = flags.insecure_skip_tls_verify, "--certificate-authority"
@@ -206,7 +206,7 @@ def _trust(flags: Flags, cluster: Entry | None) -> tuple[bool, bytes]:
     return insecure, ca
 
 
-def _proxy(server: str, env: Mapping[str, str], cluster: Entry | None) -> str:
+def _proxy(server: str, env: Mapping[str, str], cluster: KubeconfigEntry | None) -> str:
     """URL of the proxy; empty for none."""
     from serinus.kube.http.proxies import BadProxy, of_environment, proxy_at
 
@@ -221,7 +221,7 @@ def _proxy(server: str, env: Mapping[str, str], cluster: Entry | None) -> str:
     return url
 
 
-def _credentials(flags: Flags, user: Entry | None) -> Json:
+def _credentials(flags: Flags, user: KubeconfigEntry | None) -> Json:
     """The credential fields of a Connection. A token from a flag replaces every other credential."""
     if flags.token:
         return {"token": flags.token}
@@ -250,7 +250,7 @@ def _credentials(flags: Flags, user: Entry | None) -> Json:
     return {**fields, "client_certificate": certificate, "client_key": key}
 
 
-def _exec_plugin(user: Entry) -> ExecPlugin | None:
+def _exec_plugin(user: KubeconfigEntry) -> ExecPlugin | None:
     given = user.value.get("exec")
     if not given:
         return None
@@ -258,7 +258,7 @@ def _exec_plugin(user: Entry) -> ExecPlugin | None:
         raise ConfigError(
             f"{user.file}: {user.where}.exec must be a mapping, found {kind_of(given)}. Correct it there."
         )
-    entry = Entry(user.file, f"{user.where}.exec", cast(Json, given))
+    entry = KubeconfigEntry(user.file, f"{user.where}.exec", cast(Json, given))
     command, version = entry.text("command"), entry.text("apiVersion")
     if not command:
         raise ConfigError(
@@ -286,7 +286,7 @@ def _exec_plugin(user: Entry) -> ExecPlugin | None:
     return ExecPlugin(program, tuple(cast(list[str], args)), pairs, version, entry.text("installHint"))
 
 
-def _no_server(kubeconfig: Merged, cluster: Entry | None, context: str) -> str:
+def _no_server(kubeconfig: Merged, cluster: KubeconfigEntry | None, context: str) -> str:
     if cluster is not None:
         return f"{cluster.file}: {cluster.where}.server is missing. Write the URL of the API server there."
     files = ", ".join(str(file) for file in kubeconfig.files)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import cast
 
-from serinus.kube.configuration.kubeconfig import ConfigError, Entry, Json, kind_of
+from serinus.kube.configuration.kubeconfig import ConfigError, Json, KubeconfigEntry, kind_of
 
 _OF_NAMES = "!#$&'*+-.^_`|~"
 """Allowed in a header's name besides letters and digits. Other bytes are percent-encoded, as in client-go."""
 
 
 def impersonation(
-    as_user: str, as_uid: str, as_groups: tuple[str, ...], user: Entry | None = None
+    as_user: str, as_uid: str, as_groups: tuple[str, ...], user: KubeconfigEntry | None = None
 ) -> tuple[tuple[str, str], ...]:
     """The impersonation headers from the flags, otherwise from the kubeconfig's user. ConfigError if they conflict."""
     from urllib.parse import quote
@@ -29,7 +29,7 @@ def impersonation(
     return tuple([*headers, ("Impersonate-Uid", uid)] if uid else headers)
 
 
-def _extra(user: Entry | None) -> dict[str, tuple[str, ...]]:
+def _extra(user: KubeconfigEntry | None) -> dict[str, tuple[str, ...]]:
     """Extra fields of the impersonated user. Without them the API server might authorize a user with more rights."""
     given = user.value.get("as-user-extra") if user else None
     if not user or not given:
@@ -38,5 +38,5 @@ def _extra(user: Entry | None) -> dict[str, tuple[str, ...]]:
         raise ConfigError(
             f"{user.file}: {user.where}.as-user-extra must be a mapping, found {kind_of(given)}. Correct it there."
         )
-    extra = Entry(user.file, f"{user.where}.as-user-extra", cast(Json, given))
+    extra = KubeconfigEntry(user.file, f"{user.where}.as-user-extra", cast(Json, given))
     return {str(key): extra.texts(key) for key in extra.value}

@@ -24,7 +24,7 @@ class ConfigError(Exception):
 
 
 @record(frozen=True)
-class Entry:
+class KubeconfigEntry:
     """One named cluster, user or context, and the file that contains it."""
 
     file: Path
@@ -74,7 +74,7 @@ class Entry:
 @record()
 class Merged:
     files: list[Path] = field(default_factory=list[Path])
-    entries: dict[str, dict[str, Entry]] = field(
+    entries: dict[str, dict[str, KubeconfigEntry]] = field(
         default_factory=lambda: {"clusters": {}, "users": {}, "contexts": {}},
     )
     current: str = ""
@@ -120,7 +120,7 @@ def _add(kubeconfig: Merged, file: Path, content: Json) -> None:
         _collect(file, section, inner, content.get(section), kubeconfig.entries[section])
 
 
-def _collect(file: Path, section: str, inner: str, rows: Any, into: dict[str, Entry]) -> None:
+def _collect(file: Path, section: str, inner: str, rows: Any, into: dict[str, KubeconfigEntry]) -> None:
     if rows is None:
         return
     if not isinstance(rows, list):
@@ -132,7 +132,7 @@ def _collect(file: Path, section: str, inner: str, rows: Any, into: dict[str, En
             raise ConfigError(
                 f"{file}: {section}[{place}] must have a name and a {inner}, found {kind_of(row)}. Correct it there."
             )
-        into.setdefault(name, Entry(file, f"{section}[{name}].{inner}", cast(Json, value)))
+        into.setdefault(name, KubeconfigEntry(file, f"{section}[{name}].{inner}", cast(Json, value)))
 
 
 def _parse(file: Path, data: bytes) -> Json:
@@ -155,7 +155,7 @@ def _parse(file: Path, data: bytes) -> Json:
     return cast(Json, content)
 
 
-def named(merged: Merged, section: str, name: str, asked_by: str) -> Entry | None:
+def named(merged: Merged, section: str, name: str, asked_by: str) -> KubeconfigEntry | None:
     """The entry of this name; None for no name. ConfigError if the named entry does not exist."""
     if not name:
         return None

@@ -20,7 +20,7 @@ class BrokenAnswer(OSError):
     """The bytes are not an HTTP/1.1 answer, or the answer is incomplete."""
 
 
-class Line(asyncio.Protocol):
+class HttpConnection(asyncio.Protocol):
     """One connection. `began`: whether any byte of the current answer has arrived."""
 
     def __init__(self) -> None:
@@ -107,7 +107,7 @@ class Line(asyncio.Protocol):
             self.transport.close()
 
 
-async def talk(line: Line, proxy: Proxy, host: str, port: int) -> None:
+async def talk(line: HttpConnection, proxy: Proxy, host: str, port: int) -> None:
     """Requests a connection to the server from the proxy. ProxyRefused if the proxy refuses."""
     told = tunnel(proxy, host, port)
     got = None

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from socket import socket
 from typing import TYPE_CHECKING, Any
 
-from serinus.kube.http.connection import BrokenAnswer, Line, talk
+from serinus.kube.http.connection import BrokenAnswer, HttpConnection, talk
 from serinus.kube.http.tls import proxy_context
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ IDLE_SECONDS = 60.0
 
 
 @dataclass(slots=True)
-class Answer:
+class Http1Response:
     """`body` is complete unless `stream` is set. Names of headers are lower case."""
 
     status: int
@@ -56,12 +56,12 @@ class Http1:
     ) -> None:
         self._host, self._port, self._make_socket = host, port, make_socket
         self._connect_seconds, self._proxy = connect_seconds, proxy
-        self._idle: list[Line] = []
-        self._lasting: set[Line] = set()
+        self._idle: list[HttpConnection] = []
+        self._lasting: set[HttpConnection] = set()
 
     async def request(
         self, head: bytes, body: bytes, tls: ssl.SSLContext | None, server_hostname: str, *, lasting: bool, safe: bool
-    ) -> Answer:
+    ) -> Http1Response:
         """`head`: request line and headers, up to the empty line. `lasting`: a successful answer is streamed. `safe`:
         the request may be repeated if a kept connection turns out to be dead. OSError on failure."""
         while True:
@@ -82,7 +82,7 @@ class Http1:
                 line.close()  # cancelled or timed out: no other request may read the rest
                 raise
 
-    def _kept(self) -> Line | None:
+    def _kept(self) -> HttpConnection | None:
         now = time.monotonic()
         while self._idle:
             line = self._idle.pop()
@@ -96,7 +96,7 @@ class Http1:
         while now - self._idle[0].last_used >= IDLE_SECONDS:
             self._idle.pop(0).close()
 
-    async def _connect(self, tls: ssl.SSLContext | None, server_hostname: str) -> Line:
+    async def _connect(self, tls: ssl.SSLContext | None, server_hostname: str) -> HttpConnection:
         proxy = self._proxy
         async with asyncio.timeout(self._connect_seconds):
             if proxy is None:
@@ -114,15 +114,17 @@ class Http1:
                 raise
         return line
 
-    async def _dial(self, host: str, port: int, tls: ssl.SSLContext | None, name: str) -> Line:
+    async def _dial(self, host: str, port: int, tls: ssl.SSLContext | None, name: str) -> HttpConnection:
         loop = asyncio.get_running_loop()
         places = await loop.getaddrinfo(host, port, type=1)  # SOCK_STREAM
         sock = await self._open(host, places)
-        _, line = await loop.create_connection(Line, sock=sock, ssl=tls, server_hostname=name if tls else None)
+        _, line = await loop.create_connection(
+            HttpConnection, sock=sock, ssl=tls, server_hostname=name if tls else None
+        )
         return line
 
     @staticmethod
-    async def _secure(line: Line, tls: ssl.SSLContext, name: str) -> None:
+    async def _secure(line: HttpConnection, tls: ssl.SSLContext, name: str) -> None:
         """Starts TLS on the connection, inside its present protocol."""
         assert line.transport is not None
         loop = asyncio.get_running_loop()
@@ -150,11 +152,11 @@ class Http1:
                 return sock
         raise failed
 
-    async def _answer(self, line: Line, lasting: bool) -> Answer:
+    async def _answer(self, line: HttpConnection, lasting: bool) -> Http1Response:
         status, headers = await _head(line)
         if lasting and status < 300:
             self._lasting.add(line)
-            return Answer(status, headers, stream=self._stream(line, headers))
+            return Http1Response(status, headers, stream=self._stream(line, headers))
         body = await _body(line, status, headers)
         if headers.get("connection", "").lower() == "close" or line.closed:
             line.close()
@@ -162,9 +164,9 @@ class Http1:
             line.last_used = time.monotonic()
             self._idle.append(line)
             self._close_old(line.last_used)
-        return Answer(status, headers, body)
+        return Http1Response(status, headers, body)
 
-    async def _stream(self, line: Line, headers: dict[str, str]) -> AsyncIterator[bytes]:
+    async def _stream(self, line: HttpConnection, headers: dict[str, str]) -> AsyncIterator[bytes]:
         unzip = zlib.decompressobj(31) if headers.get("content-encoding") == "gzip" else None
         try:
             async for piece in _pieces(line, headers):
@@ -180,7 +182,7 @@ class Http1:
         self._lasting.clear()
 
 
-async def _head(line: Line) -> tuple[int, dict[str, str]]:
+async def _head(line: HttpConnection) -> tuple[int, dict[str, str]]:
     while True:
         first, *rest = (await line.to_empty_line())[:-4].decode("latin-1").split("\r\n")
         version, _, status_line = first.partition(" ")
@@ -195,7 +197,7 @@ async def _head(line: Line) -> tuple[int, dict[str, str]]:
             return status, headers
 
 
-async def _body(line: Line, status: int, headers: dict[str, str]) -> bytes:
+async def _body(line: HttpConnection, status: int, headers: dict[str, str]) -> bytes:
     length = headers.get("content-length")
     if status in (204, 304):
         return b""
@@ -210,7 +212,7 @@ async def _body(line: Line, status: int, headers: dict[str, str]) -> bytes:
     return zlib.decompress(body, 31) if headers.get("content-encoding") == "gzip" and body else body
 
 
-async def _pieces(line: Line, headers: dict[str, str]) -> AsyncIterator[bytes]:
+async def _pieces(line: HttpConnection, headers: dict[str, str]) -> AsyncIterator[bytes]:
     """Yields the body on arrival: its chunks, or everything up to the end of the connection."""
     if headers.get("transfer-encoding", "").lower() != "chunked":
         while line.buffer or await line.more():

@@ -34,7 +34,7 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ServerIdentity:
     """Identity files of one instance. `token` is the secret itself."""
 
     ca: Path
@@ -60,14 +60,16 @@ def identity(
     directory: Path,
     now: float,
     names: Sequence[str] = ("localhost", "kubernetes", "kubernetes.default.svc", "127.0.0.1"),
-) -> Identity:
+) -> ServerIdentity:
     """The identity in `directory`; a missing or soon expiring one is recreated. `now`: epoch seconds.
 
     Files with secrets have mode 0600. The CA's key is not stored: a new certificate comes with a new CA. Raises
     Unreadable for a file with other content, and OSError.
     """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    files = Identity(directory / "ca.crt", directory / "server.crt", directory / "server.key", "", directory / "token")
+    files = ServerIdentity(
+        directory / "ca.crt", directory / "server.crt", directory / "server.key", "", directory / "token"
+    )
     if not _usable(files, now):
         _make(files, now, names)
     return replace(files, token=_token(files.token_file))
@@ -85,7 +87,7 @@ def _token(file: Path) -> str:
     return token
 
 
-def _usable(files: Identity, now: float) -> bool:
+def _usable(files: ServerIdentity, now: float) -> bool:
     if not (files.ca.exists() and files.certificate.exists() and files.key.exists()):
         return False
     ca, certificate = _certificate(files.ca), _certificate(files.certificate)
@@ -128,7 +130,7 @@ def found_in(file: Path) -> str:
     return f"{len(content)} bytes"
 
 
-def _make(files: Identity, now: float, names: Sequence[str]) -> None:
+def _make(files: ServerIdentity, now: float, names: Sequence[str]) -> None:
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "serinus-ca")])
     # A clock that is slightly behind must not refuse a fresh certificate.

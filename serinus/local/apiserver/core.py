@@ -14,7 +14,7 @@ from serinus.kube.transport import Request
 from serinus.local.apiserver import no_effect
 from serinus.local.apiserver.conversion import converted
 from serinus.local.apiserver.registry import Registry
-from serinus.local.apiserver.requests.negotiation import View
+from serinus.local.apiserver.requests.negotiation import Representation
 from serinus.local.apiserver.requests.parameters import truth
 from serinus.local.apiserver.requests.warning_header import warning_header
 from serinus.local.apiserver.storage.store import Entry, Store
@@ -45,12 +45,12 @@ class Core:
 
 
 @dataclass(slots=True)
-class Call:
+class ApiCall:
     """One request to a served resource."""
 
     request: Request
     kind: Kind
-    view: View
+    view: Representation
     namespace: str = ""
     name: str = ""
     subresource: str = ""

@@ -14,7 +14,7 @@ import msgspec
 from serinus.api.resources import CRDS, EVENTS, NAMESPACES, Resource
 from serinus.kube.clock import Clock
 from serinus.kube.transport import Request, Response
-from serinus.local.apiserver.core import Call, Core
+from serinus.local.apiserver.core import ApiCall, Core
 from serinus.local.apiserver.errors import (
     StatusError,
     bad_request,
@@ -25,7 +25,7 @@ from serinus.local.apiserver.errors import (
 )
 from serinus.local.apiserver.event_ttl import EventExpiry
 from serinus.local.apiserver.registry import Registry
-from serinus.local.apiserver.requests.negotiation import View, accepted, answer, body_of
+from serinus.local.apiserver.requests.negotiation import Representation, accepted, answer, body_of
 from serinus.local.apiserver.requests.paths import ResourcePath, resource_path, segments
 from serinus.local.apiserver.requests.warning_header import warning_header
 from serinus.local.apiserver.storage.store import LARGEST_OBJECT, ObjectTooLarge, Store, StoreError, VersionMismatch
@@ -130,14 +130,14 @@ class ApiServer:
         if path.namespace and not kind.resource.namespaced:
             raise no_such_path()
         view = accepted(request.headers.get("accept", ""))
-        call = Call(request, kind, view, path.namespace, path.name, path.subresource)
+        call = ApiCall(request, kind, view, path.namespace, path.name, path.subresource)
         if path.subresource:
             return await self._subresource(call, path)
         if kind.resource.namespaced and not path.namespace and (path.name or request.method == "POST"):
             raise method_not_allowed() if request.method == "POST" and not path.name else no_such_path()
         return await (self._object(call) if path.name else self._collection(call))
 
-    async def _collection(self, call: Call) -> Response:
+    async def _collection(self, call: ApiCall) -> Response:
         match call.request.method:
             case "GET":
                 return self._watches.start(call) if call.flag("watch") else read.list_objects(self.core, call)
@@ -151,12 +151,12 @@ class ApiServer:
             case _:
                 raise method_not_allowed()
 
-    async def _create(self, call: Call) -> Response:
+    async def _create(self, call: ApiCall) -> Response:
         if call.key == EVENTS.group_resource:
             await self._expiry.sweep()
         return await write.create(self.core, call)
 
-    async def _object(self, call: Call) -> Response:
+    async def _object(self, call: ApiCall) -> Response:
         match call.request.method:
             case "GET":
                 return self._watches.start(call) if call.flag("watch") else read.get(self.core, call)
@@ -170,7 +170,7 @@ class ApiServer:
             case _:
                 raise method_not_allowed()
 
-    async def _subresource(self, call: Call, path: ResourcePath) -> Response:
+    async def _subresource(self, call: ApiCall, path: ResourcePath) -> Response:
         name, method = call.subresource, call.request.method
         if name in _NOT_OFFERED and call.key in ("pods", "services", "nodes", "serviceaccounts"):
             raise not_offered(_NOT_OFFERED[name])
@@ -218,7 +218,7 @@ class ApiServer:
             return value
         if value is None:
             raise no_such_path()
-        return answer(View(accepted(request.headers.get("accept", "")).media), value)
+        return answer(Representation(accepted(request.headers.get("accept", "")).media), value)
 
     def _find_document(self, request: Request, parts: tuple[str, ...]) -> Json | Response | None:
         registry = self.core.registry

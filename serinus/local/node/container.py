@@ -16,9 +16,9 @@ from serinus.local.node.containers.runtime import (
     Launch,
     Running,
 )
-from serinus.local.node.images import ImageError, Program
+from serinus.local.node.images import ImageError, ImageProgram
 from serinus.local.node.pod_context import Home, grace_of
-from serinus.local.node.podstatus import ContainerState
+from serinus.local.node.podstatus import TrackedContainer
 from serinus.local.node.preparation import NotYet, base_environment, prepare
 from serinus.local.node.probing import probes
 from serinus.local.node.probing.container_monitor import Supervision, ports_of
@@ -37,7 +37,7 @@ class Container:
 
     def __init__(self, home: Home, name: str, field: str, restart: str, before: Json | None = None) -> None:
         self._home, self.name, self._field, self._restart = home, name, field, restart
-        self.state = ContainerState(name, str(self.spec.get("image") or ""))
+        self.state = TrackedContainer(name, str(self.spec.get("image") or ""))
         self._running: Running | None = None
         self._launch: Launch | None = None
         self._ended = asyncio.Event()
@@ -139,7 +139,7 @@ class Container:
     def _path(self) -> str:
         return f"spec.{self._field}{{{self.name}}}"
 
-    async def _program(self) -> Program | None:
+    async def _program(self) -> ImageProgram | None:
         home, delay = self._home, FIRST_DELAY
         while not self._stopping:
             try:
@@ -164,7 +164,7 @@ class Container:
         self.state.state = podstatus.waiting(reason, message)
         self._home.changed()
 
-    async def _prepare(self, program: Program) -> Launch | None:
+    async def _prepare(self, program: ImageProgram) -> Launch | None:
         home = self._home
         while not self._stopping:
             attempt = self.state.restarts + self._restarting

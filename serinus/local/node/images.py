@@ -49,7 +49,7 @@ class ImageError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class ImageProgram:
     """`command` is empty if a container engine runs the image's own. The container's own variables override `env`.
 
     `because`: a sentence with the command's source; "" for none.
@@ -151,7 +151,7 @@ def _words(value: Any, where: str) -> tuple[str, ...]:
     return tuple(words)
 
 
-def program_of(container: Json, rules: Sequence[ImageRule], namespace: str) -> Program:
+def program_of(container: Json, rules: Sequence[ImageRule], namespace: str) -> ImageProgram:
     """The program that a container runs here. Raises ImageError if there is none."""
     image = str(container.get("image") or "")
     repository, tag = split(image)
@@ -162,7 +162,7 @@ def program_of(container: Json, rules: Sequence[ImageRule], namespace: str) -> P
     for rule in rules:
         if _matches(rule.pattern, repository, tag):
             source = f'the rule "{rule.pattern}" ({rule.place})'
-            return Program(
+            return ImageProgram(
                 command or rule.command,
                 args or (() if command else rule.args),
                 rule.working_dir,
@@ -173,10 +173,10 @@ def program_of(container: Json, rules: Sequence[ImageRule], namespace: str) -> P
                 else _because(image, f"the command of {source}: {shlex.join(rule.command)}"),
             )
     if command:
-        return Program(command, args, "", known, image_id, _because(image, "the container's own command"))
+        return ImageProgram(command, args, "", known, image_id, _because(image, "the container's own command"))
     if repository == DEMO:
         because = _because(image, "the demo application of Serinus")
-        return Program(_demo(image, tag), args, "", {**known, "PYTHONPATH": _PACKAGES}, image_id, because)
+        return ImageProgram(_demo(image, tag), args, "", {**known, "PYTHONPATH": _PACKAGES}, image_id, because)
     raise ImageError(_unknown(container, image, repository, rules, namespace))
 
 

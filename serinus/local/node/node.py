@@ -24,7 +24,7 @@ from serinus.kube.clock import Clock, rfc3339, rfc3339_micro
 from serinus.kube.errors import AlreadyExists, ApiError, Conflict, NotFound
 from serinus.kube.informer import Informer
 from serinus.kube.queue import WorkQueue, work
-from serinus.local.events import Events
+from serinus.local.events import EventRecorder
 from serinus.local.node import pod as pods
 from serinus.local.node.config import ApiConfig
 from serinus.local.node.container_logs.logs import Logs
@@ -33,7 +33,7 @@ from serinus.local.node.containers.listeners import listening
 from serinus.local.node.containers.runtime import PodRef, Runtime
 from serinus.local.node.environment import Host
 from serinus.local.node.images import ImageRule
-from serinus.local.node.probing.traffic import Traffic
+from serinus.local.node.probing.traffic import TrafficState
 from serinus.local.workloads.objects import EndpointSlice
 
 log = logging.getLogger(__name__)
@@ -73,11 +73,11 @@ class Node:
         self._pods: Informer[dict[str, Any]] = Informer(client, PODS, dict[str, Any], clock=clock)
         self._slices = Informer(client, ENDPOINT_SLICES, EndpointSlice, clock=clock)
         self._config = ApiConfig(client, clock, image_rules)
-        self._events = Events(client, clock, "serinus-node", name)
+        self._events = EventRecorder(client, clock, "serinus-node", name)
         occupied = _strangers if runtime.name != "fake" else list
         self._addresses = Addresses(clock, pool, occupied)
-        traffic = Traffic(self._slices, drain=drain)
-        self._shared = pods.Node(client, runtime, clock, self._config, traffic, self._events, self._host)
+        traffic = TrafficState(self._slices, drain=drain)
+        self._shared = pods.NodeContext(client, runtime, clock, self._config, traffic, self._events, self._host)
         self._unbound: WorkQueue[tuple[str, str]] = WorkQueue(clock, rng)
         self._workers: dict[str, pods.PodWorker] = {}
         self._failures: dict[str, int] = {}

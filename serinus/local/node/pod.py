@@ -16,13 +16,13 @@ from serinus.api.resources import PODS
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError, Conflict, Invalid, NotFound
-from serinus.local.events import Events
+from serinus.local.events import EventRecorder
 from serinus.local.node.container import Container
 from serinus.local.node.containers.runtime import PodRef, Runtime
 from serinus.local.node.environment import Host
 from serinus.local.node.pod_context import Config, Home
 from serinus.local.node.podstatus import PodView, status_of
-from serinus.local.node.probing.traffic import Traffic
+from serinus.local.node.probing.traffic import TrafficState
 
 log = logging.getLogger(__name__)
 
@@ -36,20 +36,20 @@ RETRY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class NodeContext:
     """Objects that all pods of a node share."""
 
     client: Client
     runtime: Runtime
     clock: Clock
     config: Config
-    traffic: Traffic
-    events: Events
+    traffic: TrafficState
+    events: EventRecorder
     host: Host
 
 
 class PodWorker:
-    def __init__(self, node: Node, pod: Json, ip: str) -> None:
+    def __init__(self, node: NodeContext, pod: Json, ip: str) -> None:
         self._node, self.pod, self.ip = node, pod, ip
         meta: Json = pod["metadata"]
         self.ref = PodRef(str(meta.get("namespace")), str(meta["name"]), str(meta["uid"]))

@@ -12,7 +12,7 @@ _OURS = {"PodScheduled", "PodReadyToStartContainers", "Initialized", "Containers
 
 
 @dataclass(slots=True)
-class ContainerState:
+class TrackedContainer:
     """`state`, `last`: as in a ContainerStatus. `over`: ended without restart. `hint`: why it is not ready, or ""."""
 
     name: str
@@ -50,8 +50,8 @@ class ContainerState:
 class PodView:
     """`sidecars`: names of init containers that keep running."""
 
-    init: Sequence[ContainerState]
-    containers: Sequence[ContainerState]
+    init: Sequence[TrackedContainer]
+    containers: Sequence[TrackedContainer]
     sidecars: frozenset[str]
     ip: str
     host_ip: str

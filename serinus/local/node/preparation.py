@@ -10,7 +10,7 @@ from serinus.kube.errors import ApiError
 from serinus.local.node import volumes
 from serinus.local.node.containers.runtime import Launch
 from serinus.local.node.environment import MissingConfig, environment, expand, sources
-from serinus.local.node.images import Program
+from serinus.local.node.images import ImageProgram
 from serinus.local.node.pod_context import Home
 
 
@@ -18,7 +18,7 @@ class NotYet(Exception):
     """The container cannot start now; the message has the field or object, and the fix."""
 
 
-async def prepare(home: Home, name: str, spec: Json, field: str, program: Program, attempt: int) -> Launch:
+async def prepare(home: Home, name: str, spec: Json, field: str, program: ImageProgram, attempt: int) -> Launch:
     """A container's launch. `field`: `containers` or `initContainers`; `attempt`: 0 for the first. Raises NotYet."""
     pod = home.pod()
     ports = tuple(int(p["containerPort"]) for p in spec.get("ports") or [] if p.get("protocol", "TCP") == "TCP")

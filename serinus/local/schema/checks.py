@@ -23,7 +23,7 @@ from serinus.local.schema.nodes import (
     OBJECT,
     QUANTITY,
     STRING,
-    Node,
+    SchemaNode,
 )
 
 Json = dict[str, Any]
@@ -59,7 +59,7 @@ _FOUND = {
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
 
-def check(node: Node, value: Any, path: str, errors: list[FieldError]) -> None:
+def check(node: SchemaNode, value: Any, path: str, errors: list[FieldError]) -> None:
     """Adds the errors of the value and its descendants."""
     shape = node.shape
     if shape == ANY:
@@ -77,7 +77,7 @@ def check(node: Node, value: Any, path: str, errors: list[FieldError]) -> None:
         _scalar(node, value, path, errors)
 
 
-def check_unchanged(node: Node, value: Json, old: Json, path: str, errors: list[FieldError]) -> None:
+def check_unchanged(node: SchemaNode, value: Json, old: Json, path: str, errors: list[FieldError]) -> None:
     """Adds an error for each immutable field that differs from the old object."""
     for name, child in node.fields.items():
         if not child.fixes or name not in value or name not in old:
@@ -90,7 +90,7 @@ def check_unchanged(node: Node, value: Json, old: Json, path: str, errors: list[
             check_unchanged(child, now, was, at, errors)
 
 
-def _object(node: Node, value: Json, path: str, errors: list[FieldError]) -> None:
+def _object(node: SchemaNode, value: Json, path: str, errors: list[FieldError]) -> None:
     fields, values = node.fields, node.values
     for name in node.required:
         if name not in value:
@@ -106,7 +106,7 @@ def _object(node: Node, value: Json, path: str, errors: list[FieldError]) -> Non
         check(child, item, f"{path}.{name}" if path else name, errors)
 
 
-def _list(node: Node, value: list[Any], path: str, errors: list[FieldError]) -> None:
+def _list(node: SchemaNode, value: list[Any], path: str, errors: list[FieldError]) -> None:
     if node.longest is not None and len(value) > node.longest:
         errors.append(
             FieldError(
@@ -131,7 +131,7 @@ def _list(node: Node, value: list[Any], path: str, errors: list[FieldError]) -> 
         _duplicates(node, value, path, errors)
 
 
-def _duplicates(node: Node, value: list[Any], path: str, errors: list[FieldError]) -> None:
+def _duplicates(node: SchemaNode, value: list[Any], path: str, errors: list[FieldError]) -> None:
     seen: set[str] = set()
     for i, item in enumerate(value):
         shown: Any = {k: item[k] for k in node.keys if k in item} if node.keys and isinstance(item, dict) else item
@@ -155,7 +155,7 @@ def _quantity(value: Any, path: str, errors: list[FieldError]) -> None:
         )
 
 
-def _scalar(node: Node, value: Any, path: str, errors: list[FieldError]) -> None:
+def _scalar(node: SchemaNode, value: Any, path: str, errors: list[FieldError]) -> None:
     if node.enum and value not in node.enum:
         errors.append(
             FieldError(
@@ -213,7 +213,7 @@ def _is_time(text: str) -> bool:
     return True
 
 
-def _wrong_type(node: Node, value: Any, path: str) -> FieldError:
+def _wrong_type(node: SchemaNode, value: Any, path: str) -> FieldError:
     given = _FOUND.get(type(value), "unknown")
     return FieldError(
         path, "FieldValueTypeInvalid", given, f'{path} in body must be of type {_NAMES[node.shape]}: "{given}"'

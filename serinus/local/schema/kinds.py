@@ -18,7 +18,7 @@ from serinus.local.schema.defaulting.defaults import with_built_in_defaults
 from serinus.local.schema.field_errors import FieldError
 from serinus.local.schema.kind_rules.crd_rules import crd_errors
 from serinus.local.schema.kind_rules.rules import broken_rules
-from serinus.local.schema.nodes import OBJECT, STRING, Compiler, Node
+from serinus.local.schema.nodes import OBJECT, STRING, Compiler, SchemaNode
 
 __all__ = ["FieldError", "Kind", "Schemas"]
 
@@ -33,7 +33,7 @@ class Kind:
     def __init__(
         self,
         resource: Resource,
-        node: Node,
+        node: SchemaNode,
         schema: Json,
         *,
         custom: bool,
@@ -201,7 +201,7 @@ class Schemas:
     def _custom_kind(self, resource: Resource, version: Json) -> Kind:
         schema: Json = version["schema"]["openAPIV3Schema"]
         node = Compiler(lenient=False).node({"type": "object", **schema})
-        node.fields["apiVersion"] = node.fields["kind"] = Node(STRING)
+        node.fields["apiVersion"] = node.fields["kind"] = SchemaNode(STRING)
         node.fields["metadata"] = _BUILT_IN.named(published.META + "ObjectMeta")
         assert node.shape == OBJECT
         subresources: Json = version.get("subresources") or {}

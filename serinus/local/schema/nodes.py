@@ -18,7 +18,7 @@ _TYPES = {"object": OBJECT, "array": LIST, "string": STRING, "integer": INTEGER,
 _SPECIAL = {"IntOrString": INT_OR_STRING, "Quantity": QUANTITY}
 
 
-class Node:
+class SchemaNode:
     """The schema of one field. `fields`: schemas by name; `values`: the schema of all other keys (a map)."""
 
     __slots__ = (
@@ -31,10 +31,10 @@ class Node:
         self.shape = shape
         self.lenient = lenient
         """Null counts as absent (built-in kinds)."""
-        self.fields: dict[str, Node] = {}
+        self.fields: dict[str, SchemaNode] = {}
         self.required: tuple[str, ...] = ()
-        self.values: Node | None = None
-        self.items: Node | None = None
+        self.values: SchemaNode | None = None
+        self.items: SchemaNode | None = None
         self.preserve = shape == ANY
         """Unknown fields are kept."""
         self.atomic = False
@@ -62,7 +62,7 @@ class Node:
         """Whether a scalar needs checks beyond its type."""
 
 
-ANYTHING = Node(ANY)
+ANYTHING = SchemaNode(ANY)
 
 
 class Compiler:
@@ -70,24 +70,24 @@ class Compiler:
 
     def __init__(self, *, lenient: bool) -> None:
         self._lenient = lenient
-        self._named: dict[str, Node] = {}
+        self._named: dict[str, SchemaNode] = {}
 
-    def named(self, name: str) -> Node:
+    def named(self, name: str) -> SchemaNode:
         """The node of a published definition."""
         if name not in self._named:
-            self._named[name] = node = Node(_SPECIAL.get(name.rsplit(".", 1)[1], ANY), lenient=self._lenient)
+            self._named[name] = node = SchemaNode(_SPECIAL.get(name.rsplit(".", 1)[1], ANY), lenient=self._lenient)
             if node.shape == ANY:
                 self._fill(node, schemas.definitions()[name])
         return self._named[name]
 
-    def node(self, schema: Json) -> Node:
+    def node(self, schema: Json) -> SchemaNode:
         if "$ref" in schema:
             return self.named(schema["$ref"].removeprefix(schemas.PREFIX))
-        node = Node(lenient=self._lenient)
+        node = SchemaNode(lenient=self._lenient)
         self._fill(node, schema)
         return node
 
-    def _fill(self, node: Node, schema: Json) -> None:
+    def _fill(self, node: SchemaNode, schema: Json) -> None:
         if schema.get("x-kubernetes-int-or-string"):
             node.shape = INT_OR_STRING
         else:
@@ -113,7 +113,7 @@ class Compiler:
         below = [*node.fields.values(), *([node.values] if node.values else []), *([node.items] if node.items else [])]
         node.defaults = not self._lenient and any(n.defaults or n.default is not None for n in below)
 
-    def _object(self, node: Node, schema: Json) -> None:
+    def _object(self, node: SchemaNode, schema: Json) -> None:
         properties: dict[str, Json] = schema.get("properties", {})
         node.required = tuple(schema.get("required", ()))
         extra = schema.get("additionalProperties")
@@ -130,7 +130,7 @@ class Compiler:
             if part.get("x-kubernetes-map-type") == "atomic" and "$ref" in part:
                 node.fields[name].atomic = True
 
-    def _scalar(self, node: Node, schema: Json) -> None:
+    def _scalar(self, node: SchemaNode, schema: Json) -> None:
         node.enum = tuple(schema.get("enum", ()))
         node.minimum, node.maximum = schema.get("minimum"), schema.get("maximum")
         node.shortest, node.longest = schema.get("minLength"), schema.get("maxLength")

@@ -6,12 +6,12 @@ from collections.abc import Collection
 from typing import Any
 
 from serinus.api.pods.defaults import copied
-from serinus.local.schema.nodes import LIST, OBJECT, Node
+from serinus.local.schema.nodes import LIST, OBJECT, SchemaNode
 
 Json = dict[str, Any]
 
 
-def unknown(node: Node, value: Any, path: str, unknown_fields: list[tuple[str, Collection[str]]]) -> None:
+def unknown(node: SchemaNode, value: Any, path: str, unknown_fields: list[tuple[str, Collection[str]]]) -> None:
     """Adds (path, the valid names there) of each field that is not in the schema."""
     if node.shape == OBJECT and type(value) is dict:
         fields, values = node.fields, node.values
@@ -27,7 +27,7 @@ def unknown(node: Node, value: Any, path: str, unknown_fields: list[tuple[str, C
             unknown(node.items, item, f"{path}[{i}]", unknown_fields)
 
 
-def prune(node: Node, value: Any) -> Any:
+def prune(node: SchemaNode, value: Any) -> Any:
     """The value without unknown fields, and without nulls where they mean absent."""
     if node.shape == OBJECT and type(value) is dict:
         fields, values, preserve, lenient = node.fields, node.values, node.preserve, node.lenient
@@ -51,7 +51,7 @@ def prune(node: Node, value: Any) -> Any:
     return copied(value)
 
 
-def without_nulls(node: Node, value: Any) -> Any:
+def without_nulls(node: SchemaNode, value: Any) -> Any:
     """The value without nulls where its schema forbids them: they count as absent, so that a default can apply.
 
     Source: Kubernetes docs, "Defaulting and Nullable" of custom resources. List items stay, and validation refuses
@@ -74,7 +74,7 @@ def without_nulls(node: Node, value: Any) -> Any:
     return value
 
 
-def default(node: Node, value: Any) -> Any:
+def default(node: SchemaNode, value: Any) -> Any:
     """The value with the schema's defaults; parts without defaults are shared."""
     if not node.defaults:
         return value

@@ -16,18 +16,18 @@ from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.errors import AlreadyExists, NotFound
 from serinus.kube.queue import WorkQueue, work
-from serinus.local.events import Events
+from serinus.local.events import EventRecorder
 from serinus.local.workloads.caches import Caches, Key, merge_status, owner_reference, quietly
 from serinus.local.workloads.deployment_plan import (
     HASH,
     REVISION,
     Action,
     Adopt,
-    Change,
     Create,
     Delete,
     DeploymentPlan,
-    Release,
+    ReplicaSetChange,
+    ReplicaSetRelease,
     plan,
 )
 from serinus.local.workloads.deployment_status import status_of
@@ -39,7 +39,7 @@ WORKERS = 2
 class Deployments:
     def __init__(self, client: Client, caches: Caches, clock: Clock, rng: Random) -> None:
         self._client, self._caches, self._clock = client, caches, clock
-        self._events = Events(client, clock, "deployment-controller")
+        self._events = EventRecorder(client, clock, "deployment-controller")
         self._queue: WorkQueue[Key] = WorkQueue(clock, rng)
         caches.deployments.on_change(self._changed)
         caches.replica_sets.on_change(self._set_changed)
@@ -113,7 +113,7 @@ class Deployments:
         match action:
             case Adopt(replica_set):
                 await self._patch(replica_set, {"ownerReferences": [owner_reference(DEPLOYMENTS, deployment.metadata)]})
-            case Release(replica_set):
+            case ReplicaSetRelease(replica_set):
                 others = [o for o in replica_set.metadata.owner_references if o.uid != deployment.metadata.uid]
                 await self._patch(replica_set, {"ownerReferences": others or None})
             case Create():
@@ -126,7 +126,7 @@ class Deployments:
                     )
                 except NotFound:
                     return True
-            case Change(replica_set, replicas, annotations):
+            case ReplicaSetChange(replica_set, replicas, annotations):
                 await self._change(deployment, replica_set, replicas, dict(annotations))
         return True
 

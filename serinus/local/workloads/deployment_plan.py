@@ -30,7 +30,7 @@ class Adopt:
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class ReplicaSetRelease:
     replica_set: ReplicaSet
 
 
@@ -45,7 +45,7 @@ class Create:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ReplicaSetChange:
     """`replicas`: None keeps the size."""
 
     replica_set: ReplicaSet
@@ -58,7 +58,7 @@ class Delete:
     replica_set: ReplicaSet
 
 
-Action = Adopt | Release | Create | Change | Delete
+Action = Adopt | ReplicaSetRelease | Create | ReplicaSetChange | Delete
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def _claim(deployment: Deployment, candidates: Sequence[ReplicaSet]) -> list[Act
         if controller is None and matches and candidate.metadata.deletion_timestamp is None:
             actions.append(Adopt(candidate))
         elif controller is not None and controller.uid == deployment.metadata.uid and not matches:
-            actions.append(Release(candidate))
+            actions.append(ReplicaSetRelease(candidate))
     return actions
 
 
@@ -256,9 +256,9 @@ def _sizes(view: _View) -> dict[str, str]:
     return {DESIRED: str(replicas), MAXIMUM: str(replicas + view.fences()[0])}
 
 
-def _change(view: _View, replica_set: ReplicaSet, replicas: int | None) -> Change:
+def _change(view: _View, replica_set: ReplicaSet, replicas: int | None) -> ReplicaSetChange:
     annotations = {k: v for k, v in _sizes(view).items() if replica_set.metadata.annotations.get(k) != v}
-    return Change(replica_set, replicas, annotations)
+    return ReplicaSetChange(replica_set, replicas, annotations)
 
 
 def _annotate(view: _View, actions: list[Action], revision: str) -> list[Action]:
@@ -277,6 +277,10 @@ def _annotate(view: _View, actions: list[Action], revision: str) -> list[Action]
     if not missing:
         return actions
     for i, action in enumerate(actions):
-        if isinstance(action, Change) and action.replica_set is new:
-            return [*actions[:i], Change(new, action.replicas, {**action.annotations, **missing}), *actions[i + 1 :]]
-    return [Change(new, None, missing), *actions]
+        if isinstance(action, ReplicaSetChange) and action.replica_set is new:
+            return [
+                *actions[:i],
+                ReplicaSetChange(new, action.replicas, {**action.annotations, **missing}),
+                *actions[i + 1 :],
+            ]
+    return [ReplicaSetChange(new, None, missing), *actions]

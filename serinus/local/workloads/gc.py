@@ -31,7 +31,7 @@ Key = tuple[Resource, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GcDecision:
     """`delete`: a propagation policy, or "". `owners`: the references to keep; None for no change."""
 
     delete: str = ""
@@ -47,24 +47,26 @@ class Dependent:
     blocks: bool
 
 
-def judge(meta: Meta, owners: Sequence[tuple[OwnerReference, Meta | None]], dependents: Sequence[Dependent]) -> Verdict:
+def judge(
+    meta: Meta, owners: Sequence[tuple[OwnerReference, Meta | None]], dependents: Sequence[Dependent]
+) -> GcDecision:
     """Decides for one object. `owners`: each reference with its owner, None if it is certainly absent."""
     if meta.deletion_timestamp is not None:
         if ORPHAN in meta.finalizers:
-            return Verdict(orphan=tuple(d.key for d in dependents), finalizer="" if dependents else ORPHAN)
+            return GcDecision(orphan=tuple(d.key for d in dependents), finalizer="" if dependents else ORPHAN)
         if FOREGROUND in meta.finalizers and not any(d.blocks for d in dependents):
-            return Verdict(finalizer=FOREGROUND)
-        return Verdict()
+            return GcDecision(finalizer=FOREGROUND)
+        return GcDecision()
     if not owners:
-        return Verdict()
+        return GcDecision()
     absent = [r for r, owner in owners if owner is None]
     waiting = [r for r, owner in owners if owner is not None and _waits(owner)]
     solid = [r for r, owner in owners if owner is not None and not _waits(owner)]
     if solid:
-        return Verdict(owners=solid) if absent or waiting else Verdict()
+        return GcDecision(owners=solid) if absent or waiting else GcDecision()
     if waiting:
-        return Verdict(delete="Foreground" if dependents else "Background")
-    return Verdict(delete="Background")
+        return GcDecision(delete="Foreground" if dependents else "Background")
+    return GcDecision(delete="Background")
 
 
 def _waits(owner: Meta) -> bool:
@@ -202,7 +204,7 @@ class GarbageCollector:
             return True, None
         return True, owner.metadata if owner.metadata.uid == reference.uid else None
 
-    async def _apply(self, key: Key, meta: Meta, verdict: Verdict) -> None:
+    async def _apply(self, key: Key, meta: Meta, verdict: GcDecision) -> None:
         resource, namespace, name = key
         precondition = {"uid": meta.uid, "resourceVersion": meta.resource_version}
         if verdict.delete:

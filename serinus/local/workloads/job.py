@@ -22,7 +22,7 @@ from serinus.kube.client import Client
 from serinus.kube.clock import Clock, rfc3339
 from serinus.kube.errors import NotFound
 from serinus.kube.queue import WorkQueue, work
-from serinus.local.events import Events
+from serinus.local.events import EventRecorder
 from serinus.local.workloads.caches import Caches, Key, merge_status, owner_reference, quietly
 from serinus.local.workloads.creation import PodMaker
 from serinus.local.workloads.deployment_status import find
@@ -183,7 +183,7 @@ def _finished_at(pod: Pod) -> float | None:
 class Jobs:
     def __init__(self, client: Client, caches: Caches, clock: Clock, rng: Random) -> None:
         self._client, self._caches, self._clock = client, caches, clock
-        self._events = Events(client, clock, "job-controller")
+        self._events = EventRecorder(client, clock, "job-controller")
         self._queue: WorkQueue[Key] = WorkQueue(clock, rng)
         self._maker = PodMaker(client, caches.pods, clock, rng, JOBS.kind)
         caches.jobs.on_change(self._changed)

@@ -20,7 +20,7 @@ from serinus.kube.client import Client
 from serinus.kube.clock import Clock, rfc3339
 from serinus.kube.errors import ApiError, NotFound
 from serinus.kube.queue import WorkQueue, work
-from serinus.local.events import Events
+from serinus.local.events import EventRecorder
 from serinus.local.workloads.caches import Caches, Key, merge_status, owner_reference, quietly
 from serinus.local.workloads.creation import PodMaker
 from serinus.local.workloads.objects import Pod, ReplicaSet, ReplicaSetStatus
@@ -124,7 +124,7 @@ def plan(owner: ReplicaSet, pods: Sequence[Pod], now: float, *, settled: bool = 
 class ReplicaSets:
     def __init__(self, client: Client, caches: Caches, clock: Clock, rng: Random) -> None:
         self._client, self._caches, self._clock = client, caches, clock
-        self._events = Events(client, clock, "replicaset-controller")
+        self._events = EventRecorder(client, clock, "replicaset-controller")
         self._queue: WorkQueue[Key] = WorkQueue(clock, rng)
         self._maker = PodMaker(client, caches.pods, clock, rng, REPLICA_SETS.kind)
         caches.replica_sets.on_change(self._set_changed)

@@ -9,9 +9,19 @@ from typing import Any
 
 import msgspec
 
-from serinus.analysis.providers.http.client import Answer
+from serinus.analysis.providers.http.client import HttpResponse
 from serinus.api.values.times import format_time
-from serinus.notifications.services.service import BasicAuth, Delayed, Job, Refused, Service, Tls, ask, chosen, host_of
+from serinus.notifications.services.service import (
+    BasicAuth,
+    Delayed,
+    NotificationService,
+    Refused,
+    SendRequest,
+    Tls,
+    ask,
+    chosen,
+    host_of,
+)
 
 
 class OpsgenieOptions(Tls, rename="camel"):
@@ -39,7 +49,7 @@ class OpsgenieSection(msgspec.Struct, rename="camel"):
     visible_to: list[Responder] = []
 
 
-class Opsgenie(Service[OpsgenieOptions, OpsgenieSection]):
+class Opsgenie(NotificationService[OpsgenieOptions, OpsgenieSection]):
     type = "opsgenie"
     section = "opsgenie"
     Options = OpsgenieOptions
@@ -48,7 +58,7 @@ class Opsgenie(Service[OpsgenieOptions, OpsgenieSection]):
     def host(self, options: OpsgenieOptions, recipient: str) -> str:
         return host_of(_address(options.api_url))
 
-    async def send(self, options: OpsgenieOptions, job: Job) -> Mapping[str, str] | None:
+    async def send(self, options: OpsgenieOptions, job: SendRequest) -> Mapping[str, str] | None:
         key = chosen(options.api_keys, job.recipient, "API key")
         section: OpsgenieSection | None = job.section
         if section is not None and not section.description:
@@ -92,7 +102,7 @@ class AlertmanagerSection(msgspec.Struct, rename="camel"):
     generator_url: str = msgspec.field(default="", name="generatorURL")
 
 
-class Alertmanager(Service[AlertmanagerOptions, AlertmanagerSection]):
+class Alertmanager(NotificationService[AlertmanagerOptions, AlertmanagerSection]):
     """All targets get the alert. It is delivered when one of them has accepted it."""
 
     type = "alertmanager"
@@ -106,7 +116,7 @@ class Alertmanager(Service[AlertmanagerOptions, AlertmanagerSection]):
     def host(self, options: AlertmanagerOptions, recipient: str) -> str:
         return (options.targets or ["127.0.0.1:9093"])[0]
 
-    async def send(self, options: AlertmanagerOptions, job: Job) -> Mapping[str, str] | None:
+    async def send(self, options: AlertmanagerOptions, job: SendRequest) -> Mapping[str, str] | None:
         section: AlertmanagerSection | None = job.section
         if section is None or not section.labels:
             raise Refused("alertmanager at least one label pair required")
@@ -131,7 +141,7 @@ class Alertmanager(Service[AlertmanagerOptions, AlertmanagerSection]):
         return None
 
 
-async def _post(options: AlertmanagerOptions, job: Job, target: str, alerts: list[Any]) -> Answer:
+async def _post(options: AlertmanagerOptions, job: SendRequest, target: str, alerts: list[Any]) -> HttpResponse:
     headers: dict[str, str] = {}
     if options.basic_auth is not None:
         pair = f"{options.basic_auth.username}:{options.basic_auth.password}"

@@ -10,13 +10,13 @@ from urllib.parse import urlencode
 import msgspec
 
 from serinus.analysis.providers.errors import ProviderError
-from serinus.analysis.providers.http.client import Answer
+from serinus.analysis.providers.http.client import HttpResponse
 from serinus.notifications.services.service import (
     Delayed,
-    Job,
     NoSection,
+    NotificationService,
     Refused,
-    Service,
+    SendRequest,
     Tls,
     ask,
     host_of,
@@ -36,7 +36,7 @@ class MattermostOptions(Tls, rename="camel"):
     token: str = ""
 
 
-class Mattermost(Service[MattermostOptions, Attachments]):
+class Mattermost(NotificationService[MattermostOptions, Attachments]):
     type = "mattermost"
     section = "mattermost"
     Options = MattermostOptions
@@ -48,7 +48,7 @@ class Mattermost(Service[MattermostOptions, Attachments]):
     def host(self, options: MattermostOptions, recipient: str) -> str:
         return host_of(options.api_url)
 
-    async def send(self, options: MattermostOptions, job: Job) -> Mapping[str, str] | None:
+    async def send(self, options: MattermostOptions, job: SendRequest) -> Mapping[str, str] | None:
         attachments = parsed(job.section.attachments, "attachments") if job.section and job.section.attachments else []
         body = {"channel_id": job.recipient, "message": job.message, "props": {"attachments": attachments}}
         headers = {"Authorization": f"Bearer {options.token}"}
@@ -66,7 +66,7 @@ class RocketChatOptions(msgspec.Struct, rename="camel"):
     avatar: str = ""
 
 
-class RocketChat(Service[RocketChatOptions, Attachments]):
+class RocketChat(NotificationService[RocketChatOptions, Attachments]):
     type = "rocketchat"
     section = "rocketchat"
     Options = RocketChatOptions
@@ -78,7 +78,7 @@ class RocketChat(Service[RocketChatOptions, Attachments]):
     def host(self, options: RocketChatOptions, recipient: str) -> str:
         return host_of(options.server_url)
 
-    async def send(self, options: RocketChatOptions, job: Job) -> Mapping[str, str] | None:
+    async def send(self, options: RocketChatOptions, job: SendRequest) -> Mapping[str, str] | None:
         base = options.server_url.rstrip("/")
         login = urlencode({"user": options.email, "password": options.password}).encode()
         answer = _object(await ask(job, "POST", f"{base}/api/v1/login", headers=FORM, body=login))
@@ -93,7 +93,7 @@ class RocketChat(Service[RocketChatOptions, Attachments]):
         return None
 
 
-def _post(options: RocketChatOptions, job: Job) -> dict[str, Any]:
+def _post(options: RocketChatOptions, job: SendRequest) -> dict[str, Any]:
     place = "channel" if job.recipient[:1] in ("#", "@") else "roomId"
     post: dict[str, Any] = {place: job.recipient, "text": job.message}
     if options.alias:
@@ -107,7 +107,7 @@ def _post(options: RocketChatOptions, job: Job) -> dict[str, Any]:
     return post
 
 
-def _object(answer: Answer) -> dict[str, Any]:
+def _object(answer: HttpResponse) -> dict[str, Any]:
     try:
         reply = answer.json()
     except ProviderError:
@@ -120,7 +120,7 @@ class TelegramOptions(msgspec.Struct):
     api_url: str = msgspec.field(default="https://api.telegram.org", name="apiURL")
 
 
-class Telegram(Service[TelegramOptions, NoSection]):
+class Telegram(NotificationService[TelegramOptions, NoSection]):
     """`apiURL` is our own option, for a self-hosted Bot API server."""
 
     type = "telegram"
@@ -133,7 +133,7 @@ class Telegram(Service[TelegramOptions, NoSection]):
     def host(self, options: TelegramOptions, recipient: str) -> str:
         return host_of(options.api_url)
 
-    async def send(self, options: TelegramOptions, job: Job) -> Mapping[str, str] | None:
+    async def send(self, options: TelegramOptions, job: SendRequest) -> Mapping[str, str] | None:
         chat, _, thread = job.recipient.partition("|")
         form = {
             "chat_id": chat if chat.startswith("-") else f"@{job.recipient}",
@@ -157,7 +157,7 @@ class WebexOptions(Tls, rename="camel"):
     api_url: str = msgspec.field(default="https://webexapis.com", name="apiURL")
 
 
-class Webex(Service[WebexOptions, NoSection]):
+class Webex(NotificationService[WebexOptions, NoSection]):
     type = "webex"
     Options = WebexOptions
     Section = NoSection
@@ -165,7 +165,7 @@ class Webex(Service[WebexOptions, NoSection]):
     def host(self, options: WebexOptions, recipient: str) -> str:
         return host_of(options.api_url)
 
-    async def send(self, options: WebexOptions, job: Job) -> Mapping[str, str] | None:
+    async def send(self, options: WebexOptions, job: SendRequest) -> Mapping[str, str] | None:
         place = "toPersonEmail" if _is_address(job.recipient) else "roomId"
         headers = {"Authorization": f"Bearer {options.token}"}
         body = {place: job.recipient, "markdown": job.message}
@@ -176,7 +176,7 @@ class Webex(Service[WebexOptions, NoSection]):
         return None
 
 
-def _is_200(answer: Answer) -> bool:
+def _is_200(answer: HttpResponse) -> bool:
     return answer.status == 200
 
 
@@ -185,7 +185,7 @@ class PushoverOptions(msgspec.Struct):
     api_url: str = msgspec.field(default="https://api.pushover.net", name="apiURL")
 
 
-class Pushover(Service[PushoverOptions, NoSection]):
+class Pushover(NotificationService[PushoverOptions, NoSection]):
     """`apiURL` is our own option."""
 
     type = "pushover"
@@ -198,7 +198,7 @@ class Pushover(Service[PushoverOptions, NoSection]):
     def host(self, options: PushoverOptions, recipient: str) -> str:
         return host_of(options.api_url)
 
-    async def send(self, options: PushoverOptions, job: Job) -> Mapping[str, str] | None:
+    async def send(self, options: PushoverOptions, job: SendRequest) -> Mapping[str, str] | None:
         if not job.message:
             raise Refused("the message is empty")
         form = {"token": options.token, "user": job.recipient, "message": job.message[:1024], "priority": "0"}

@@ -15,7 +15,7 @@ from email.utils import formatdate, make_msgid
 import msgspec
 
 from serinus.analysis.providers.http.failures import is_lasting, reason
-from serinus.notifications.services.service import SECONDS, Delayed, Job, Refused, Service
+from serinus.notifications.services.service import SECONDS, Delayed, NotificationService, Refused, SendRequest
 
 IMPLICIT_TLS = 465
 
@@ -35,7 +35,7 @@ class EmailSection(msgspec.Struct):
     body: str = ""
 
 
-class Email(Service[EmailOptions, EmailSection]):
+class Email(NotificationService[EmailOptions, EmailSection]):
     type = "email"
     section = "email"
     merges = True
@@ -50,13 +50,13 @@ class Email(Service[EmailOptions, EmailSection]):
     def host(self, options: EmailOptions, recipient: str) -> str:
         return f"{options.host}:{options.port}"
 
-    async def send(self, options: EmailOptions, job: Job) -> Mapping[str, str] | None:
+    async def send(self, options: EmailOptions, job: SendRequest) -> Mapping[str, str] | None:
         section: EmailSection | None = job.section
         recipients = [part.strip() for part in job.recipient.split(",") if part.strip()]
         if not recipients:
             raise Refused("the recipient is no mail address")
         mail = _mail(options, recipients, section, job)
-        line = Line()
+        line = SmtpConnection()
         try:
             await asyncio.to_thread(_send, options, recipients, mail, line)
         except asyncio.CancelledError:
@@ -87,7 +87,7 @@ def _failure(code: int, message: str) -> Exception:
     return Delayed(message) if 400 <= code < 500 else Refused(message)
 
 
-def _mail(options: EmailOptions, recipients: list[str], section: EmailSection | None, job: Job) -> bytes:
+def _mail(options: EmailOptions, recipients: list[str], section: EmailSection | None, job: SendRequest) -> bytes:
     mail = EmailMessage(policy=WIRE)
     try:
         mail["From"] = options.from_
@@ -103,7 +103,7 @@ def _mail(options: EmailOptions, recipients: list[str], section: EmailSection | 
     return mail.as_bytes()
 
 
-class Line:
+class SmtpConnection:
     """The connection of one attempt. `cut`, from another thread, ends the thread that reads from it."""
 
     def __init__(self) -> None:
@@ -123,7 +123,7 @@ class Line:
 
 
 class _Plain(smtplib.SMTP):
-    def __init__(self, line: Line, host: str, port: int) -> None:
+    def __init__(self, line: SmtpConnection, host: str, port: int) -> None:
         self._line = line
         super().__init__(host, port, timeout=SECONDS)
 
@@ -133,7 +133,7 @@ class _Plain(smtplib.SMTP):
 
 
 class _Secure(smtplib.SMTP_SSL):
-    def __init__(self, line: Line, host: str, port: int, context: ssl.SSLContext) -> None:
+    def __init__(self, line: SmtpConnection, host: str, port: int, context: ssl.SSLContext) -> None:
         self._line = line
         super().__init__(host, port, timeout=SECONDS, context=context)
 
@@ -142,7 +142,7 @@ class _Secure(smtplib.SMTP_SSL):
         return super().getreply()
 
 
-def _send(options: EmailOptions, recipients: list[str], mail: bytes, line: Line) -> None:
+def _send(options: EmailOptions, recipients: list[str], mail: bytes, line: SmtpConnection) -> None:
     context = ssl.create_default_context()
     if options.insecure_skip_verify:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

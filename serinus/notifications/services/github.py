@@ -12,9 +12,19 @@ import msgspec
 
 from serinus.analysis.providers.current import hide
 from serinus.analysis.providers.errors import ProviderError
-from serinus.analysis.providers.http.client import Answer
+from serinus.analysis.providers.http.client import HttpResponse
 from serinus.notifications.services.json_web_token import signed_token
-from serinus.notifications.services.service import Delayed, Job, Refused, Service, Tls, ask, host_of, parsed, verdict
+from serinus.notifications.services.service import (
+    Delayed,
+    NotificationService,
+    Refused,
+    SendRequest,
+    Tls,
+    ask,
+    host_of,
+    parsed,
+    verdict,
+)
 
 _BEFORE_PATH = re.compile(r"^(?:[a-z+]+://[^/]*/|[^/@]+@[^:/]+:)")
 
@@ -38,7 +48,7 @@ class Status(msgspec.Struct):
     target_url: str = msgspec.field(default="", name="targetURL")
 
 
-class Deployment(msgspec.Struct, rename="camel"):
+class GitHubDeployment(msgspec.Struct, rename="camel"):
     state: str = ""
     environment: str = ""
     environment_url: str = msgspec.field(default="", name="environmentURL")
@@ -79,13 +89,13 @@ class GitHubSection(msgspec.Struct, rename="camel"):
     repo_url_path: str = msgspec.field(default="", name="repoURLPath")
     revision_path: str = ""
     status: Status | None = None
-    deployment: Deployment | None = None
+    deployment: GitHubDeployment | None = None
     pull_request_comment: PullRequestComment | None = None
     check_run: CheckRun | None = None
     repository_dispatch: RepositoryDispatch | None = None
 
 
-class GitHub(Service[GitHubOptions, GitHubSection]):
+class GitHub(NotificationService[GitHubOptions, GitHubSection]):
     type = "github"
     section = "github"
     Options = GitHubOptions
@@ -100,7 +110,7 @@ class GitHub(Service[GitHubOptions, GitHubSection]):
     def host(self, options: GitHubOptions, recipient: str) -> str:
         return host_of(options.enterprise_base_url or API)
 
-    async def send(self, options: GitHubOptions, job: Job) -> Mapping[str, str] | None:
+    async def send(self, options: GitHubOptions, job: SendRequest) -> Mapping[str, str] | None:
         section: GitHubSection | None = job.section
         if section is None:
             raise Refused("the template has no part for github")
@@ -136,7 +146,7 @@ def _base(options: GitHubOptions) -> str:
     return given if given.endswith("/api/v3") or "api." in host_of(given) else f"{given}/api/v3"
 
 
-async def _token(options: GitHubOptions, job: Job) -> str:
+async def _token(options: GitHubOptions, job: SendRequest) -> str:
     now = int(job.reach.clock())
     claims = {"iat": now - 60, "exp": now + TOKEN_SECONDS, "iss": options.app_id}
     headers = {
@@ -154,7 +164,7 @@ async def _token(options: GitHubOptions, job: Job) -> str:
     return token
 
 
-def _object(answer: Answer) -> dict[str, Any]:
+def _object(answer: HttpResponse) -> dict[str, Any]:
     try:
         reply = answer.json()
     except ProviderError:
@@ -165,12 +175,12 @@ def _object(answer: Answer) -> dict[str, Any]:
 class _Api:
     """Calls below one repository."""
 
-    def __init__(self, options: GitHubOptions, job: Job, token: str, below: str) -> None:
+    def __init__(self, options: GitHubOptions, job: SendRequest, token: str, below: str) -> None:
         self.job, self._options = job, options
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"}
         self._base = f"{_base(options)}/{below}"
 
-    async def call(self, method: str, path: str, body: Any = None, *, also: tuple[int, ...] = ()) -> Answer:
+    async def call(self, method: str, path: str, body: Any = None, *, also: tuple[int, ...] = ()) -> HttpResponse:
         return await ask(
             self.job,
             method,
@@ -201,7 +211,7 @@ async def _status(api: _Api, status: Status, revision: str) -> None:
         log.warning("GitHub takes no more statuses for commit %s and context %s", revision, status.label)
 
 
-async def _deployment(api: _Api, desired: Deployment, revision: str) -> None:
+async def _deployment(api: _Api, desired: GitHubDeployment, revision: str) -> None:
     query = urlencode({"ref": revision, "environment": desired.environment})
     deployments = await api.list(f"deployments?{query}")
     if deployments:

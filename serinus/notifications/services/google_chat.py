@@ -10,7 +10,17 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 import msgspec
 
 from serinus.api.yaml.reader import YamlError, load
-from serinus.notifications.services.service import Delayed, Job, Refused, Service, Tls, ask, chosen, host_of, verdict
+from serinus.notifications.services.service import (
+    Delayed,
+    NotificationService,
+    Refused,
+    SendRequest,
+    Tls,
+    ask,
+    chosen,
+    host_of,
+    verdict,
+)
 
 TEMPORARY = (429, 500, 502, 503, 504)
 
@@ -25,7 +35,7 @@ class GoogleChatSection(msgspec.Struct, rename="camel"):
     thread_key: str = ""
 
 
-class GoogleChat(Service[GoogleChatOptions, GoogleChatSection]):
+class GoogleChat(NotificationService[GoogleChatOptions, GoogleChatSection]):
     type = "googlechat"
     section = "googlechat"
     merges = True
@@ -35,7 +45,7 @@ class GoogleChat(Service[GoogleChatOptions, GoogleChatSection]):
     def host(self, options: GoogleChatOptions, recipient: str) -> str:
         return host_of(options.webhooks.get(recipient, ""))
 
-    async def send(self, options: GoogleChatOptions, job: Job) -> Mapping[str, str] | None:
+    async def send(self, options: GoogleChatOptions, job: SendRequest) -> Mapping[str, str] | None:
         url = chosen(options.webhooks, job.recipient, "Google chat webhook")
         section: GoogleChatSection = job.section or GoogleChatSection()
         if section.thread_key:
@@ -63,7 +73,7 @@ def _threaded(url: str, key: str) -> str:
     return urlunsplit(parts._replace(query=f"{parts.query}&{more}" if parts.query else more))
 
 
-def _message(section: GoogleChatSection, job: Job) -> dict[str, Any]:
+def _message(section: GoogleChatSection, job: SendRequest) -> dict[str, Any]:
     if not section.cards and not section.cards_v2:
         return {"text": job.message}
     message: dict[str, Any] = {"text": ""}

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 
 import msgspec
 
-from serinus.notifications.services.service import Job, NoSection, Refused, Service, Tls, ask, host_of
+from serinus.notifications.services.service import (
+    NoSection,
+    NotificationService,
+    Refused,
+    SendRequest,
+    Tls,
+    ask,
+    host_of,
+)
 
 
 class GrafanaOptions(Tls, rename="camel"):
@@ -14,7 +22,7 @@ class GrafanaOptions(Tls, rename="camel"):
     api_key: str = ""
 
 
-class Grafana(Service[GrafanaOptions, NoSection]):
+class Grafana(NotificationService[GrafanaOptions, NoSection]):
     type = "grafana"
     Options = GrafanaOptions
     Section = NoSection
@@ -25,7 +33,7 @@ class Grafana(Service[GrafanaOptions, NoSection]):
     def host(self, options: GrafanaOptions, recipient: str) -> str:
         return host_of(options.api_url)
 
-    async def send(self, options: GrafanaOptions, job: Job) -> Mapping[str, str] | None:
+    async def send(self, options: GrafanaOptions, job: SendRequest) -> Mapping[str, str] | None:
         note = {
             "time": int(job.reach.clock()) * 1000,
             "isRegion": False,
@@ -53,7 +61,7 @@ class NewRelicSection(msgspec.Struct):
     user: str = ""
 
 
-class NewRelic(Service[NewRelicOptions, NewRelicSection]):
+class NewRelic(NotificationService[NewRelicOptions, NewRelicSection]):
     type = "newrelic"
     section = "newrelic"
     Options = NewRelicOptions
@@ -65,7 +73,7 @@ class NewRelic(Service[NewRelicOptions, NewRelicSection]):
     def host(self, options: NewRelicOptions, recipient: str) -> str:
         return host_of(options.api_url)
 
-    async def send(self, options: NewRelicOptions, job: Job) -> Mapping[str, str] | None:
+    async def send(self, options: NewRelicOptions, job: SendRequest) -> Mapping[str, str] | None:
         section: NewRelicSection | None = job.section
         if section is None:
             raise Refused("the template has no part for newrelic")

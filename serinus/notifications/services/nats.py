@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from serinus.analysis.providers.http.failures import is_lasting, reason
-from serinus.notifications.services.service import Delayed, Job, NoSection, Refused, Service
+from serinus.notifications.services.service import Delayed, NoSection, NotificationService, Refused, SendRequest
 
 PORT = 4222
 LONGEST_LINE = 64 * 1024
@@ -30,7 +30,7 @@ class NatsOptions(msgspec.Struct):
     password: str = ""
 
 
-class Nats(Service[NatsOptions, NoSection]):
+class Nats(NotificationService[NatsOptions, NoSection]):
     type = "nats"
     Options = NatsOptions
     Section = NoSection
@@ -46,7 +46,7 @@ class Nats(Service[NatsOptions, NoSection]):
         host, port = _address(options.url)[:2]
         return f"{host}:{port}"
 
-    async def send(self, options: NatsOptions, job: Job) -> Mapping[str, str] | None:
+    async def send(self, options: NatsOptions, job: SendRequest) -> Mapping[str, str] | None:
         if not job.recipient or any(c.isspace() for c in job.recipient):
             raise Refused("the recipient is no subject")
         host, port, secure = _address(options.url)
@@ -68,7 +68,7 @@ class Nats(Service[NatsOptions, NoSection]):
 
 async def _publish(
     options: NatsOptions,
-    job: Job,
+    job: SendRequest,
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     host: str,
@@ -116,7 +116,7 @@ def _hello(options: NatsOptions, nonce: str) -> dict[str, Any]:
     return hello
 
 
-def _message(options: NatsOptions, job: Job) -> bytes:
+def _message(options: NatsOptions, job: SendRequest) -> bytes:
     """PUB, or HPUB with the headers of the service."""
     data = job.message.encode()
     if not options.headers:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from serinus.notifications.services.service import Job, Refused, Service, ask, chosen, host_of
+from serinus.notifications.services.service import NotificationService, Refused, SendRequest, ask, chosen, host_of
 
 NO_API = "https://api.pagerduty.com"
 NO_EVENTS = "https://events.pagerduty.com"
@@ -27,7 +27,7 @@ class PagerDutySection(msgspec.Struct, rename="camel"):
     priority_id: str = ""
 
 
-class PagerDuty(Service[PagerDutyOptions, PagerDutySection]):
+class PagerDuty(NotificationService[PagerDutyOptions, PagerDutySection]):
     """`apiURL` is our own option."""
 
     type = "pagerduty"
@@ -38,7 +38,7 @@ class PagerDuty(Service[PagerDutyOptions, PagerDutySection]):
     def host(self, options: PagerDutyOptions, recipient: str) -> str:
         return host_of(options.api_url)
 
-    async def send(self, options: PagerDutyOptions, job: Job) -> Mapping[str, str] | None:
+    async def send(self, options: PagerDutyOptions, job: SendRequest) -> Mapping[str, str] | None:
         section: PagerDutySection = job.section or PagerDutySection(title=job.message)
         incident: dict[str, Any] = {
             "type": "incident",
@@ -77,7 +77,7 @@ class PagerDutyV2Section(msgspec.Struct, rename="camel"):
     dedup_key: str = ""
 
 
-class PagerDutyV2(Service[PagerDutyV2Options, PagerDutyV2Section]):
+class PagerDutyV2(NotificationService[PagerDutyV2Options, PagerDutyV2Section]):
     """`apiURL` is our own option."""
 
     type = "pagerdutyv2"
@@ -88,7 +88,7 @@ class PagerDutyV2(Service[PagerDutyV2Options, PagerDutyV2Section]):
     def host(self, options: PagerDutyV2Options, recipient: str) -> str:
         return host_of(options.api_url)
 
-    async def send(self, options: PagerDutyV2Options, job: Job) -> Mapping[str, str] | None:
+    async def send(self, options: PagerDutyV2Options, job: SendRequest) -> Mapping[str, str] | None:
         key = chosen(options.service_keys, job.recipient, "API key")
         section: PagerDutyV2Section | None = job.section
         if section is None:

@@ -15,9 +15,9 @@ import msgspec
 from serinus.analysis.providers.aws.credentials import credentials
 from serinus.analysis.providers.aws.signature import AwsKeys, signed
 from serinus.analysis.providers.errors import ProviderError
-from serinus.analysis.providers.http.client import Answer
+from serinus.analysis.providers.http.client import HttpResponse
 from serinus.notifications.services.json_web_token import signed_token
-from serinus.notifications.services.service import Delayed, Job, Refused, Service, ask, host_of
+from serinus.notifications.services.service import Delayed, NotificationService, Refused, SendRequest, ask, host_of
 
 SQS = "application/x-amz-json-1.0"
 DELAY_SECONDS = 10
@@ -38,7 +38,7 @@ class AwsSqsSection(msgspec.Struct, rename="camel"):
     message_group_id: str = ""
 
 
-class AwsSqs(Service[AwsSqsOptions, AwsSqsSection]):
+class AwsSqs(NotificationService[AwsSqsOptions, AwsSqsSection]):
     type = "awssqs"
     section = "awssqs"
     merges = True
@@ -48,7 +48,7 @@ class AwsSqs(Service[AwsSqsOptions, AwsSqsSection]):
     def host(self, options: AwsSqsOptions, recipient: str) -> str:
         return host_of(options.endpoint_url) or f"sqs.{options.region}.amazonaws.com"
 
-    async def send(self, options: AwsSqsOptions, job: Job) -> Mapping[str, str] | None:
+    async def send(self, options: AwsSqsOptions, job: SendRequest) -> Mapping[str, str] | None:
         question = {"QueueName": job.recipient or options.queue}
         if options.account:
             question["QueueOwnerAWSAccountId"] = options.account
@@ -72,7 +72,9 @@ class AwsSqs(Service[AwsSqsOptions, AwsSqsSection]):
         await self._call(options, job, "SendMessage", message)
         return None
 
-    async def _call(self, options: AwsSqsOptions, job: Job, action: str, body: Mapping[str, Any]) -> Answer:
+    async def _call(
+        self, options: AwsSqsOptions, job: SendRequest, action: str, body: Mapping[str, Any]
+    ) -> HttpResponse:
         region = (
             options.region
             or job.reach.environment.get("AWS_DEFAULT_REGION")
@@ -88,7 +90,7 @@ class AwsSqs(Service[AwsSqsOptions, AwsSqsSection]):
         return await ask(job, "POST", url, headers=sent, body=data)
 
 
-def _object(answer: Answer) -> dict[str, Any]:
+def _object(answer: HttpResponse) -> dict[str, Any]:
     try:
         reply = answer.json()
     except ProviderError:
@@ -96,7 +98,7 @@ def _object(answer: Answer) -> dict[str, Any]:
     return reply if isinstance(reply, dict) else {}
 
 
-async def _aws_keys(options: AwsSqsOptions, job: Job, region: str) -> AwsKeys:
+async def _aws_keys(options: AwsSqsOptions, job: SendRequest, region: str) -> AwsKeys:
     """The keys of the options, otherwise those of the controller's own identity."""
     if options.key and options.secret:
         return AwsKeys(options.key, options.secret)
@@ -120,7 +122,7 @@ class GcpPubsubSection(msgspec.Struct):
     attributes: dict[str, str] = {}
 
 
-class GcpPubsub(Service[GcpPubsubOptions, GcpPubsubSection]):
+class GcpPubsub(NotificationService[GcpPubsubOptions, GcpPubsubSection]):
     """`key` (the text of a service account's key file, for the Secret) and `endpoint` are our own options."""
 
     type = "gcppubsub"
@@ -134,7 +136,7 @@ class GcpPubsub(Service[GcpPubsubOptions, GcpPubsubSection]):
     def host(self, options: GcpPubsubOptions, recipient: str) -> str:
         return host_of(options.endpoint)
 
-    async def send(self, options: GcpPubsubOptions, job: Job) -> Mapping[str, str] | None:
+    async def send(self, options: GcpPubsubOptions, job: SendRequest) -> Mapping[str, str] | None:
         token = await _google_token(options, job)
         topic = job.recipient or options.topic
         url = f"{options.endpoint.rstrip('/')}/v1/projects/{options.project}/topics/{topic}:publish"
@@ -145,7 +147,7 @@ class GcpPubsub(Service[GcpPubsubOptions, GcpPubsubSection]):
         return None
 
 
-async def _google_token(options: GcpPubsubOptions, job: Job) -> str:
+async def _google_token(options: GcpPubsubOptions, job: SendRequest) -> str:
     text = options.key
     file = options.key_file or job.reach.environment.get("GOOGLE_APPLICATION_CREDENTIALS", "")
     if not text and file:

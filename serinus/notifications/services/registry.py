@@ -13,12 +13,12 @@ from serinus.notifications.services.markers import Grafana, NewRelic
 from serinus.notifications.services.nats import Nats
 from serinus.notifications.services.pagerduty import PagerDuty, PagerDutyV2
 from serinus.notifications.services.queues import AwsSqs, GcpPubsub
-from serinus.notifications.services.service import Service
+from serinus.notifications.services.service import NotificationService
 from serinus.notifications.services.slack import Slack
 from serinus.notifications.services.teams import Teams, TeamsWorkflows
 from serinus.notifications.services.webhook import Webhook
 
-SERVICES: dict[str, Service[Any, Any]] = {
+SERVICES: dict[str, NotificationService[Any, Any]] = {
     service.type: service
     for service in (
         Slack(), Webhook(), Email(), Teams(), TeamsWorkflows(), GoogleChat(), Telegram(), Mattermost(), RocketChat(), Opsgenie(),
@@ -26,5 +26,7 @@ SERVICES: dict[str, Service[Any, Any]] = {
     )
 }  # fmt: skip
 
-SECTIONS: dict[str, Service[Any, Any]] = {service.section: service for service in SERVICES.values() if service.section}
+SECTIONS: dict[str, NotificationService[Any, Any]] = {
+    service.section: service for service in SERVICES.values() if service.section
+}
 """By the name of their section of templates."""

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from serinus.analysis.providers.errors import ProviderError
-from serinus.analysis.providers.http.client import Answer
+from serinus.analysis.providers.http.client import HttpResponse
 
 SECONDS = 10.0
 """Time limit of one attempt at one message, with all its requests."""
@@ -36,7 +36,7 @@ class Refused(Exception):
     """The receiver refused the message, and will refuse it again."""
 
 
-class Http(Protocol):
+class HttpSender(Protocol):
     """The HTTP client that all services share."""
 
     async def request(
@@ -50,21 +50,21 @@ class Http(Protocol):
         insecure: bool = False,
         shown: str | None = None,
         follow: bool = True,
-    ) -> Answer: ...
+    ) -> HttpResponse: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class ServiceContext:
     """The context of services. `ambient`: whether the controller pod's identity counts. `clock`: epoch seconds."""
 
-    http: Http
+    http: HttpSender
     clock: Callable[[], float]
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     ambient: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class SendRequest:
     """One message for one recipient. `section`: the template's part for this type of service, rendered; None without
     one.
 
@@ -77,7 +77,7 @@ class Job:
     recipient: str
     message: str
     section: Any
-    reach: Reach
+    reach: ServiceContext
     names: tuple[str, ...] = ()
     threads: Mapping[str, str] = field(default_factory=dict[str, str])
     done: dict[str, str] = field(default_factory=dict[str, str])
@@ -107,7 +107,7 @@ O = TypeVar("O", bound=msgspec.Struct)  # noqa: E741
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-class Service(Generic[O, T]):
+class NotificationService(Generic[O, T]):
     """`type`: as in `service.<type>`. `section`: field of templates. `merges`: later templates replace set fields."""
 
     type: ClassVar[str]
@@ -128,7 +128,7 @@ class Service(Generic[O, T]):
         """The host of a message; "" if it is not known in advance."""
         return ""
 
-    async def send(self, options: O, job: Job) -> Mapping[str, str] | None:
+    async def send(self, options: O, job: SendRequest) -> Mapping[str, str] | None:
         """Send the message. Returns the data to record for its thread. Raises Delayed or Refused."""
         raise NotImplementedError
 
@@ -161,7 +161,7 @@ def parsed(text: str, what: str, kind: type[Any] = list) -> Any:
 
 
 async def ask(
-    job: Job,
+    job: SendRequest,
     method: str,
     url: str,
     *,
@@ -170,8 +170,8 @@ async def ask(
     json: Any = None,
     insecure: bool = False,
     seconds: float = SECONDS,
-    accept: Callable[[Answer], bool] = lambda answer: answer.ok,
-) -> Answer:
+    accept: Callable[[HttpResponse], bool] = lambda answer: answer.ok,
+) -> HttpResponse:
     """A response that `accept` accepts. Delayed without a response, for 429 and 5xx except 501; otherwise Refused.
 
     Its body is empty if the rest of the response did not come.
@@ -192,7 +192,7 @@ async def ask(
                 "the address of the service is no URL: it begins with http:// or https:// and a host"
             ) from None
         # The receiver has the message: sending it again because of the body of its answer would repeat it.
-        answer = Answer(error.status, {}, b"")
+        answer = HttpResponse(error.status, {}, b"")
         if not answer.ok:
             text = str(error).removeprefix(f"{method} ")
             raise Refused(text) if error.lasting else Delayed(text) from None
@@ -205,7 +205,7 @@ async def ask(
     raise Refused(message)
 
 
-def retry_after(answer: Answer, now: float) -> float | None:
+def retry_after(answer: HttpResponse, now: float) -> float | None:
     """The wait that the response requests, in seconds or until a date (RFC 9110, section 10.2.3)."""
     value = answer.headers.get("retry-after", "").strip()
     if value.isdecimal():
@@ -216,7 +216,7 @@ def retry_after(answer: Answer, now: float) -> float | None:
         return None
 
 
-def verdict(answer: Answer, name: str) -> dict[str, Any]:
+def verdict(answer: HttpResponse, name: str) -> dict[str, Any]:
     """The JSON object with which the service says whether it took the message.
 
     Delayed for a page of HTML: a proxy or a page for maintenance has answered, not the service. Refused for any other

@@ -10,8 +10,18 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from serinus.analysis.providers.http.client import Answer
-from serinus.notifications.services.service import Delayed, Job, Refused, Service, Tls, ask, host_of, parsed, verdict
+from serinus.analysis.providers.http.client import HttpResponse
+from serinus.notifications.services.service import (
+    Delayed,
+    NotificationService,
+    Refused,
+    SendRequest,
+    Tls,
+    ask,
+    host_of,
+    parsed,
+    verdict,
+)
 
 TEMPORARY = frozenset(
     {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
@@ -41,7 +51,7 @@ class SlackSection(msgspec.Struct, rename="camel"):
     delivery_policy: str = ""
 
 
-class Slack(Service[SlackOptions, SlackSection]):
+class Slack(NotificationService[SlackOptions, SlackSection]):
     type = "slack"
     section = "slack"
     Options = SlackOptions
@@ -57,7 +67,7 @@ class Slack(Service[SlackOptions, SlackSection]):
     def host(self, options: SlackOptions, recipient: str) -> str:
         return host_of(options.api_url)
 
-    async def send(self, options: SlackOptions, job: Job) -> Mapping[str, str] | None:
+    async def send(self, options: SlackOptions, job: SendRequest) -> Mapping[str, str] | None:
         section: SlackSection | None = job.section
         form = _form(options, job, section)
         key = section.grouping_key if section else ""
@@ -86,7 +96,7 @@ def thread_of(recipient: str, key: str) -> str:
     return hashlib.sha1(f"{recipient}\0{key}".encode(), usedforsecurity=False).hexdigest()[:16]
 
 
-def _form(options: SlackOptions, job: Job, section: SlackSection | None) -> dict[str, str]:
+def _form(options: SlackOptions, job: SendRequest, section: SlackSection | None) -> dict[str, str]:
     form = {"text": job.message, "token": options.token}
     username = (section.username if section else "") or options.username
     icon = (section.icon if section else "") or options.icon
@@ -108,7 +118,7 @@ def _list(text: str, what: str) -> str:
     return msgspec.json.encode(parsed(text, what)).decode() if text.strip() else "[]"
 
 
-async def _call(options: SlackOptions, job: Job, method: str, form: Mapping[str, str]) -> dict[str, Any]:
+async def _call(options: SlackOptions, job: SendRequest, method: str, form: Mapping[str, str]) -> dict[str, Any]:
     answer = await ask(
         job,
         "POST",
@@ -120,7 +130,7 @@ async def _call(options: SlackOptions, job: Job, method: str, form: Mapping[str,
     return _understood(answer)
 
 
-def _understood(answer: Answer) -> dict[str, Any]:
+def _understood(answer: HttpResponse) -> dict[str, Any]:
     reply = verdict(answer, "Slack")
     if reply.get("ok") is True:
         return reply

@@ -8,7 +8,16 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from serinus.notifications.services.service import Job, Refused, Service, Tls, ask, chosen, host_of, parsed
+from serinus.notifications.services.service import (
+    NotificationService,
+    Refused,
+    SendRequest,
+    Tls,
+    ask,
+    chosen,
+    host_of,
+    parsed,
+)
 
 Json = dict[str, Any]
 
@@ -40,7 +49,7 @@ class WorkflowsSection(TeamsSection, rename="camel"):
     adaptive_card: str = ""
 
 
-class Teams(Service[TeamsOptions, TeamsSection]):
+class Teams(NotificationService[TeamsOptions, TeamsSection]):
     type = "teams"
     section = "teams"
     merges = True
@@ -50,7 +59,7 @@ class Teams(Service[TeamsOptions, TeamsSection]):
     def host(self, options: TeamsOptions, recipient: str) -> str:
         return host_of(options.recipient_urls.get(recipient, ""))
 
-    async def send(self, options: TeamsOptions, job: Job) -> Mapping[str, str] | None:
+    async def send(self, options: TeamsOptions, job: SendRequest) -> Mapping[str, str] | None:
         url = chosen(options.recipient_urls, job.recipient, "teams webhook")
         section: TeamsSection = job.section or TeamsSection()
         body = section.template.encode() if section.template else msgspec.json.encode(_message_card(section, job))
@@ -61,7 +70,7 @@ class Teams(Service[TeamsOptions, TeamsSection]):
         return None
 
 
-def _message_card(section: TeamsSection, job: Job) -> Json:
+def _message_card(section: TeamsSection, job: SendRequest) -> Json:
     sections: list[Any] = parsed(section.sections, "sections") if section.sections else []
     if section.facts:
         sections.append({"facts": parsed(section.facts, "facts")})
@@ -79,7 +88,7 @@ def _message_card(section: TeamsSection, job: Job) -> Json:
     return {**card, "sections": sections} if sections else card
 
 
-class TeamsWorkflows(Service[TeamsOptions, WorkflowsSection]):
+class TeamsWorkflows(NotificationService[TeamsOptions, WorkflowsSection]):
     type = "teams-workflows"
     section = "teams-workflows"
     merges = True
@@ -89,7 +98,7 @@ class TeamsWorkflows(Service[TeamsOptions, WorkflowsSection]):
     def host(self, options: TeamsOptions, recipient: str) -> str:
         return host_of(options.recipient_urls.get(recipient, ""))
 
-    async def send(self, options: TeamsOptions, job: Job) -> Mapping[str, str] | None:
+    async def send(self, options: TeamsOptions, job: SendRequest) -> Mapping[str, str] | None:
         url = chosen(options.recipient_urls, job.recipient, "teams-workflows webhook")
         _check_address(url, job.recipient)
         section: WorkflowsSection = job.section or WorkflowsSection()
@@ -120,7 +129,7 @@ def _check_address(url: str, recipient: str) -> None:
         )
 
 
-def _adaptive_card(section: TeamsSection, job: Job) -> Json:
+def _adaptive_card(section: TeamsSection, job: SendRequest) -> Json:
     body: list[Json] = []
     if section.title:
         block: Json = {"type": "TextBlock", "text": section.title, "size": "Large", "weight": "Bolder", "wrap": True}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from serinus.api.values.durations import go_duration
-from serinus.notifications.services.service import BasicAuth, Job, Service, Tls, ask, host_of
+from serinus.notifications.services.service import BasicAuth, NotificationService, SendRequest, Tls, ask, host_of
 
 NANOSECONDS = 1e9
 
@@ -33,7 +33,7 @@ class WebhookSection(msgspec.Struct):
     body: str = ""
 
 
-class Webhook(Service[WebhookOptions, WebhookSection]):
+class Webhook(NotificationService[WebhookOptions, WebhookSection]):
     """Without a section in the template, `method` is GET and the body is the message."""
 
     type = "webhook"
@@ -58,7 +58,7 @@ class Webhook(Service[WebhookOptions, WebhookSection]):
     def host(self, options: WebhookOptions, recipient: str) -> str:
         return host_of(options.url)
 
-    async def send(self, options: WebhookOptions, job: Job) -> Mapping[str, str] | None:
+    async def send(self, options: WebhookOptions, job: SendRequest) -> Mapping[str, str] | None:
         section: WebhookSection | None = job.section
         url, method, body = options.url, "GET", job.message
         if section is not None:

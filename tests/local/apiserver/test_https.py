@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 import yaml
 
-from serinus.local.apiserver.certs import Identity, identity, write_kubeconfig
+from serinus.local.apiserver.certs import ServerIdentity, identity, write_kubeconfig
 from serinus.local.apiserver.http import HttpsServer
 from serinus.local.apiserver.server import ApiServer
 
@@ -22,12 +22,12 @@ MAPS = "/api/v1/namespaces/default/configmaps"
 
 
 @pytest.fixture
-def who(tmp_path: Path) -> Identity:
+def who(tmp_path: Path) -> ServerIdentity:
     return identity(tmp_path / "pki", time.time())
 
 
 @pytest.fixture
-async def server(api: ApiServer, who: Identity) -> AsyncIterator[HttpsServer]:
+async def server(api: ApiServer, who: ServerIdentity) -> AsyncIterator[HttpsServer]:
     server = HttpsServer(api.handle, who.token, who.ssl_context())
     await server.start()
     yield server
@@ -35,7 +35,7 @@ async def server(api: ApiServer, who: Identity) -> AsyncIterator[HttpsServer]:
 
 
 @pytest.fixture
-async def session(server: HttpsServer, who: Identity) -> AsyncIterator[aiohttp.ClientSession]:
+async def session(server: HttpsServer, who: ServerIdentity) -> AsyncIterator[aiohttp.ClientSession]:
     connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cadata=who.ca_pem))
     headers = {"authorization": f"Bearer {who.token}"}
     async with aiohttp.ClientSession(
@@ -131,7 +131,7 @@ async def test_plain_http_and_garbage_do_not_disturb_it(server: HttpsServer, ses
         assert (await response.json())["major"] == "1"
 
 
-def test_secrets_are_only_for_their_owner_and_stay_the_same(who: Identity, tmp_path: Path) -> None:
+def test_secrets_are_only_for_their_owner_and_stay_the_same(who: ServerIdentity, tmp_path: Path) -> None:
     for path in (who.key, who.token_file):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert who.token_file.read_text() == who.token

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from serinus.kube.http.listener import Places
-from serinus.local.apiserver.certs import Identity, identity
+from serinus.local.apiserver.certs import ServerIdentity, identity
 from serinus.local.apiserver.http import HttpsServer
 from serinus.local.apiserver.server import ApiServer
 
@@ -21,12 +21,12 @@ Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @pytest.fixture
-def who(tmp_path: Path) -> Identity:
+def who(tmp_path: Path) -> ServerIdentity:
     return identity(tmp_path / "pki", time.time())
 
 
 @pytest.fixture
-async def server(api: ApiServer, who: Identity) -> AsyncIterator[HttpsServer]:
+async def server(api: ApiServer, who: ServerIdentity) -> AsyncIterator[HttpsServer]:
     server = HttpsServer(api.handle, who.token, who.ssl_context(), places=PLACES, read_seconds=0.5, body_seconds=0.5)
     await server.start()
     yield server
@@ -34,7 +34,7 @@ async def server(api: ApiServer, who: Identity) -> AsyncIterator[HttpsServer]:
 
 
 class Caller:
-    def __init__(self, server: HttpsServer, who: Identity) -> None:
+    def __init__(self, server: HttpsServer, who: ServerIdentity) -> None:
         self._port, self._token = server.port, who.token
         self._tls = ssl.create_default_context(cadata=who.ca_pem)
 
@@ -56,7 +56,7 @@ class Caller:
 
 
 @pytest.fixture
-def caller(server: HttpsServer, who: Identity) -> Caller:
+def caller(server: HttpsServer, who: ServerIdentity) -> Caller:
     return Caller(server, who)
 
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from serinus.kube.informer import Informer
-from serinus.local.node.probing.traffic import Traffic
+from serinus.local.node.probing.traffic import TrafficState
 from serinus.local.workloads.objects import EndpointSlice
 
 pytestmark = pytest.mark.looptime(start=0)
@@ -38,12 +38,12 @@ def endpoint(*, ready: bool) -> dict[str, Any]:
     return {"addresses": [ADDRESS], "conditions": {"ready": ready}}
 
 
-def traffic() -> tuple[Slices, Traffic]:
+def traffic() -> tuple[Slices, TrafficState]:
     slices = Slices()
-    return slices, Traffic(cast(Informer[EndpointSlice], slices), drain=1.0)
+    return slices, TrafficState(cast(Informer[EndpointSlice], slices), drain=1.0)
 
 
-async def took(there: Traffic, timeout: float = 30) -> float:
+async def took(there: TrafficState, timeout: float = 30) -> float:
     loop = asyncio.get_running_loop()
     begun = loop.time()
     await there.left(ADDRESS, timeout)

@@ -18,7 +18,7 @@ from serinus.cli.up import welcome
 from serinus.local.cannot_run import CannotRun
 from serinus.local.node.config import ApiConfig
 from serinus.local.node.image_map import read_image_map
-from serinus.local.node.images import ImageRule, Program, program_of
+from serinus.local.node.images import ImageProgram, ImageRule, program_of
 from tests.support.cli.own_command import invoke
 from tests.support.kube.loop_clock import LoopClock
 from tests.support.local.fake_node import FakeRuntime
@@ -112,7 +112,7 @@ def test_the_first_start_says_that_pods_are_processes_with_the_users_rights(
 class ByImage(FakeRuntime):
     """Runs nothing, but finds the command of an image as `ProcessRuntime` does."""
 
-    async def program(self, container: Json, rules: Sequence[ImageRule], namespace: str) -> Program:
+    async def program(self, container: Json, rules: Sequence[ImageRule], namespace: str) -> ImageProgram:
         return program_of(container, rules, namespace)
 
 

@@ -16,7 +16,7 @@ import pytest
 from serinus.kube.clock import SystemClock
 from serinus.local import processes
 from serinus.local.node.container_logs.log_pipes import LogPipes
-from serinus.local.node.container_logs.log_writer import LONGEST_LINE, Log
+from serinus.local.node.container_logs.log_writer import LONGEST_LINE, ContainerLog
 from serinus.local.node.containers.process import ProcessRuntime
 from serinus.local.node.containers.runtime import Launch, PodRef
 
@@ -141,7 +141,7 @@ def test_a_log_that_cannot_be_written_holds_up_nobody(tmp_path: Path):
     place.mkdir()
     os.mkfifo(place / "output")
     descriptor = os.open(place / "output", os.O_RDWR)
-    found = Log(str(place), 0, 10)
+    found = ContainerLog(str(place), 0, 10)
     subprocess.run(["rm", "-rf", place], check=True)
     os.write(descriptor, b"a line that is too long\n" * 3)
     assert found.read() > 0

@@ -13,7 +13,7 @@ import pytest
 from serinus.api.resources import CONFIG_MAPS, LEASES, NODES, PODS, SERVICES
 from serinus.kube.client import Client
 from serinus.kube.errors import ApiError
-from serinus.local.node.images import Program
+from serinus.local.node.images import ImageProgram
 from serinus.local.node.node import Node
 from tests.support.local.fake_node import FakeProgram
 
@@ -421,8 +421,8 @@ async def test_a_text_that_no_process_can_be_given_is_named_with_its_field(field
     assert "spec.containers[" in message or field.startswith("a variable")
 
 
-async def _as_given(container: Any, rules: Any, namespace: str) -> Program:
-    return Program(tuple(container.get("command") or ()), tuple(container.get("args") or ()))
+async def _as_given(container: Any, rules: Any, namespace: str) -> ImageProgram:
+    return ImageProgram(tuple(container.get("command") or ()), tuple(container.get("args") or ()))
 
 
 @pytest.mark.long

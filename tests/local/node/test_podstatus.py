@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from serinus.local.node.podstatus import ContainerState, PodView, phase, running, status_of, terminated, waiting
+from serinus.local.node.podstatus import PodView, TrackedContainer, phase, running, status_of, terminated, waiting
 
 T = 1_767_225_600.0
 
 
-def state(name: str = "c", now: dict[str, Any] | None = None, **more: Any) -> ContainerState:
-    found = ContainerState(name, "x", **more)
+def state(name: str = "c", now: dict[str, Any] | None = None, **more: Any) -> TrackedContainer:
+    found = TrackedContainer(name, "x", **more)
     if now is not None:
         found.state = now
     return found
@@ -25,7 +25,7 @@ def ended(code: int) -> dict[str, Any]:
 
 
 def view(
-    *containers: ContainerState, init: tuple[ContainerState, ...] = (), sidecars: frozenset[str] = frozenset()
+    *containers: TrackedContainer, init: tuple[TrackedContainer, ...] = (), sidecars: frozenset[str] = frozenset()
 ) -> PodView:
     return PodView(init, containers, sidecars, "127.77.0.9", "127.0.0.1", T)
 
@@ -47,7 +47,7 @@ def conditions(status: dict[str, Any]) -> dict[str, str]:
         ([state(now=ended(0), over=True), state("d", UP)], "Running"),
     ],
 )
-def test_the_phase_is_what_kubectl_shows(containers: list[ContainerState], expected: str) -> None:
+def test_the_phase_is_what_kubectl_shows(containers: list[TrackedContainer], expected: str) -> None:
     assert phase(view(*containers)) == expected
 
 

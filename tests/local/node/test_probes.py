@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 
 from serinus.local.node.containers.runtime import CheckResult, ExecCheck, HttpCheck, TcpCheck
-from serinus.local.node.probing.probes import BadProbe, Probe, follow, probe_of
+from serinus.local.node.probing.probes import BadProbe, ContainerProbe, follow, probe_of
 from tests.support.kube.loop_clock import LoopClock
 
 PORTS: dict[str, Any] = {"ports": [{"name": "http", "containerPort": 8080}]}
 
 
-def made(**probe: Any) -> Probe | None:
+def made(**probe: Any) -> ContainerProbe | None:
     return probe_of({**PORTS, "readinessProbe": probe}, "readinessProbe", "127.77.0.9", {"A": "1"})
 
 
 def test_a_probe_has_the_defaults_of_kubernetes() -> None:
-    assert made(tcpSocket={"port": 8080}) == Probe(TcpCheck("127.77.0.9", 8080), 0, 10, 1, 1, 3)
+    assert made(tcpSocket={"port": 8080}) == ContainerProbe(TcpCheck("127.77.0.9", 8080), 0, 10, 1, 1, 3)
 
 
 def test_http_probes_take_named_ports_headers_and_schemes() -> None:
@@ -52,14 +52,14 @@ class Patient:
         self.asked: list[float] = []
         self.told: list[tuple[float, bool]] = []
 
-    async def ask(self, probe: Probe) -> CheckResult:
+    async def ask(self, probe: ContainerProbe) -> CheckResult:
         self.asked.append(self.clock.now())
         return CheckResult(self.healthy(self.clock.now()))
 
     def tell(self, ok: bool, message: str) -> None:
         self.told.append((round(self.clock.now(), 2), ok))
 
-    async def watch(self, probe: Probe, seconds: float, *, eager: bool = True) -> Patient:
+    async def watch(self, probe: ContainerProbe, seconds: float, *, eager: bool = True) -> Patient:
         task = asyncio.create_task(follow(probe, self.clock, self.ask, self.tell, eager=eager))
         await asyncio.sleep(seconds)
         task.cancel()
@@ -72,7 +72,7 @@ CHECK = TcpCheck("127.77.0.9", 1)
 @pytest.mark.looptime
 async def test_a_long_period_does_not_delay_the_first_success() -> None:
     """A pod that is ready after half a second must not wait ten."""
-    patient = await Patient(lambda now: now >= 0.5).watch(Probe(CHECK, period=10), 5)
+    patient = await Patient(lambda now: now >= 0.5).watch(ContainerProbe(CHECK, period=10), 5)
     assert patient.told
     assert patient.told[0][1]
     assert patient.told[0][0] <= 0.75
@@ -80,7 +80,7 @@ async def test_a_long_period_does_not_delay_the_first_success() -> None:
 
 @pytest.mark.looptime
 async def test_the_extra_looks_do_not_count_as_failures() -> None:
-    patient = await Patient(lambda now: False).watch(Probe(CHECK, period=10, failure=3), 60)
+    patient = await Patient(lambda now: False).watch(ContainerProbe(CHECK, period=10, failure=3), 60)
     assert not patient.told[0][1]
     assert 20 <= patient.told[0][0] <= 40
 
@@ -88,7 +88,7 @@ async def test_the_extra_looks_do_not_count_as_failures() -> None:
 @pytest.mark.looptime
 async def test_a_probe_waits_its_initial_delay_and_needs_its_thresholds() -> None:
     patient = await Patient(lambda now: now < 100).watch(
-        Probe(CHECK, initial_delay=5, period=10, success=2, failure=3), 150
+        ContainerProbe(CHECK, initial_delay=5, period=10, success=2, failure=3), 150
     )
     assert patient.asked[0] == 5
     assert patient.told[0] == (15, True)
@@ -97,6 +97,6 @@ async def test_a_probe_waits_its_initial_delay_and_needs_its_thresholds() -> Non
 
 @pytest.mark.looptime
 async def test_a_liveness_probe_keeps_to_its_period() -> None:
-    patient = await Patient(lambda now: False).watch(Probe(CHECK, period=10, failure=3), 25, eager=False)
+    patient = await Patient(lambda now: False).watch(ContainerProbe(CHECK, period=10, failure=3), 25, eager=False)
     assert patient.asked == [0, 10, 20]
     assert patient.told == [(20, False)]

@@ -20,7 +20,7 @@ import pytest
 from serinus.kube.clock import SystemClock
 from serinus.local import processes
 from serinus.local.node.containers import pod_processes
-from serinus.local.node.containers.limits import Limits
+from serinus.local.node.containers.limits import MemoryLimits
 from serinus.local.node.containers.process import ProcessRuntime
 from serinus.local.node.containers.runtime import CannotStart, ExecCheck, Launch, Listens, PodRef, Running
 
@@ -299,14 +299,14 @@ async def test_one_within_its_memory_goes_on_however_much_it_reserves(runtime: P
     code = "import mmap; m = mmap.mmap(-1, 8 << 30); print('there', flush=True); input()"
     running = await runtime.start(launch("sh", "-c", f'sleep 100 | {sys.executable} -c "{code}"', memory=100_000_000))
     await until(lambda: "there" in (tmp_path / "default_web_u1/c/0.log").read_text())
-    assert Limits(tmp_path).look({tmp_path / "default_web_u1/c": 100_000_000}) == {}
+    assert MemoryLimits(tmp_path).look({tmp_path / "default_web_u1/c": 100_000_000}) == {}
     assert processes.started_at(pid_of(running))
 
 
 async def test_a_container_with_too_many_processes_is_named(runtime: ProcessRuntime, tmp_path: Path) -> None:
     await runtime.start(launch("sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 100 & done; echo there; wait"))
     await until(lambda: "there" in (tmp_path / "default_web_u1/c/0.log").read_text())
-    found = Limits(tmp_path, most=8).look({tmp_path / "default_web_u1/c": 0})
+    found = MemoryLimits(tmp_path, most=8).look({tmp_path / "default_web_u1/c": 0})
     assert [v.reason for v in found.values()] == ["TooManyProcesses"]
 
 

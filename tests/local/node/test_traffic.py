@@ -22,7 +22,7 @@ from serinus.local.node.containers.process import ProcessRuntime
 from serinus.local.node.containers.runtime import HttpCheck
 from serinus.local.node.node import Node
 from serinus.local.node.probing.checks import ask
-from serinus.local.node.probing.traffic import Traffic
+from serinus.local.node.probing.traffic import TrafficState
 from serinus.local.schema.kinds import Schemas
 from serinus.local.workloads.controllers import run_workloads
 from serinus.local.workloads.objects import EndpointSlice
@@ -102,7 +102,7 @@ async def test_a_slice_that_a_real_api_server_empties_lets_its_pods_end() -> Non
     """It answers `endpoints: null` where the last one has gone."""
     changes: list[Any] = []
     slices = SimpleNamespace(on_change=changes.append)
-    traffic = Traffic(cast(Any, slices), drain=0)
+    traffic = TrafficState(cast(Any, slices), drain=0)
     (changed,) = changes
     full, empty = (
         msgspec.json.decode(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from serinus.api.resources import ARGOPROJ, BUILT_IN
 from serinus.local.schema.kinds import Kind, Schemas
-from serinus.local.schema.nodes import LIST, OBJECT, Node
+from serinus.local.schema.nodes import LIST, OBJECT, SchemaNode
 from serinus.local.schema.patching.managed_fields import ApplyConflict, ApplyRefused, apply, track
 from serinus.local.schema.patching.patches import PatchError, json_patch, merge_patch, strategic_patch
 from tests.support.long import examples
@@ -35,7 +35,7 @@ ANYTHING = st.recursive(
 
 
 @st.composite
-def values(draw: st.DrawFn, node: Node, depth: int = 0) -> Any:
+def values(draw: st.DrawFn, node: SchemaNode, depth: int = 0) -> Any:
     """Mostly valid values for the schema, sometimes anything."""
     chance = draw(st.integers(0, 11))
     if chance == 0 or depth > 7:

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from serinus.local.workloads.deployment_plan import Adopt, Change, Create, Delete, plan
+from serinus.local.workloads.deployment_plan import Adopt, Create, Delete, ReplicaSetChange, plan
 from serinus.local.workloads.deployment_status import find, status_of
 from serinus.local.workloads.objects import DeploymentStrategy
 from tests.support.local.build import NOW, deployment, replica_set
 
 
 def sizes(actions: object) -> dict[str, int | None]:
-    return {a.replica_set.metadata.name: a.replicas for a in actions if isinstance(a, Change)}  # type: ignore[attr-defined]
+    return {a.replica_set.metadata.name: a.replicas for a in actions if isinstance(a, ReplicaSetChange)}  # type: ignore[attr-defined]
 
 
 def test_the_first_replica_set_is_created_at_full_size_with_the_hash_in_name_labels_and_selector() -> None:
@@ -41,7 +41,7 @@ def test_a_template_that_was_there_before_takes_its_replica_set_again_under_a_ne
     old, new = replica_set("web-1", 0), replica_set("web-2", 3, image="x:2", revision="2")
     todo = plan(deployment(image="x:1"), [old, new])
     (change,) = todo.actions
-    assert isinstance(change, Change)
+    assert isinstance(change, ReplicaSetChange)
     assert (change.replica_set.metadata.name, change.replicas, todo.revision) == ("web-1", 1, "3")
     assert change.annotations["deployment.kubernetes.io/revision"] == "3"
     assert change.annotations["deployment.kubernetes.io/revision-history"] == "1"

@@ -12,7 +12,7 @@ from serinus.analysis.arguments import secret_names
 from serinus.analysis.errors import AnalysisProblem
 from serinus.analysis.phases import COMPLETED, ERROR
 from serinus.analysis.resolution import resolve
-from serinus.analysis.run_status import Assessed, Event, Measured, assess, failed
+from serinus.analysis.run_status import Assessed, MetricMeasurement, RunEvent, assess, failed
 from serinus.analysis.schedule import Task, tasks
 from serinus.analysis.verdicts import judged
 from serinus.api.analysis import AnalysisRun, AnalysisRunSpec, Measurement
@@ -37,7 +37,7 @@ class Player:
     due: Mapping[str, float] = field(default_factory=dict[str, float])
     asked: list[tuple[float, str]] = field(default_factory=list[tuple[float, str]])
     """(seconds since the start, metric) of each measurement."""
-    events: list[Event] = field(default_factory=list[Event])
+    events: list[RunEvent] = field(default_factory=list[RunEvent])
     forgetful: bool = False
     """Exact times are lost after each pass, as after a restart."""
     hook: Callable[[Task], Measurement | None] = lambda _task: None
@@ -69,15 +69,15 @@ class Player:
         self.due, self.next = found.due, found.next
         return found
 
-    def _measured(self, task: Task) -> Measured:
+    def _measured(self, task: Task) -> MetricMeasurement:
         hooked = self.hook(task)
         if hooked is not None:
-            return Measured(task, hooked, self.now)
+            return MetricMeasurement(task, hooked, self.now)
         self.asked.append((round(self.now - START, 3), task.metric.name))
         script = self.answers[task.metric.name]
         answer = script[0] if len(script) == 1 else script.pop(0)
         at = format_time(self.now)
         if isinstance(answer, Exception):
-            return Measured(task, Measurement(ERROR, str(answer), at, at), self.now)
+            return MetricMeasurement(task, Measurement(ERROR, str(answer), at, at), self.now)
         phase, own, said = judged(task.metric.metric, answer, self.now)
-        return Measured(task, Measurement(phase, own + said, at, at, value=str(answer)), self.now)
+        return MetricMeasurement(task, Measurement(phase, own + said, at, at, value=str(answer)), self.now)

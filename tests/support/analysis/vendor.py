@@ -15,7 +15,7 @@ from aiohttp import web
 from serinus.analysis.limits import limits_of
 from serinus.analysis.providers.http.client import Http
 from serinus.analysis.providers.measuring import measure
-from serinus.analysis.providers.provider import Call, Reach
+from serinus.analysis.providers.provider import MeasurementRequest, ProviderContext
 from serinus.analysis.resolution import ResolvedMetric
 from serinus.analysis.schedule import Task
 from serinus.api.analysis import AnalysisRun, AnalysisRunStatus, Measurement, Metric
@@ -177,14 +177,14 @@ class World:
     def url(self) -> str:
         return self.vendor.url
 
-    def reach(self) -> Reach:
-        return Reach(self.http, self.cluster, lambda: self.now, CONTROLLER, self.environment)
+    def reach(self) -> ProviderContext:
+        return ProviderContext(self.http, self.cluster, lambda: self.now, CONTROLLER, self.environment)
 
     def metric(self, provider: str, config: Any, **fields: Any) -> Metric:
         return msgspec.convert({"name": "value", "provider": {provider: config}, **fields}, Metric)
 
-    def call(self, metric: Metric, number: int = 1) -> Call:
-        return Call(self.run, metric, self.reach(), number)
+    def call(self, metric: Metric, number: int = 1) -> MeasurementRequest:
+        return MeasurementRequest(self.run, metric, self.reach(), number)
 
     async def measured(self, provider: str, config: Any, **fields: Any) -> Measurement:
         """A new measurement, through the same door as the controller's."""

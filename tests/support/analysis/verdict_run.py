@@ -14,7 +14,7 @@ from serinus.analysis.phases import COMPLETED
 from serinus.analysis.providers import registry, sequential
 from serinus.analysis.providers.http.client import Http
 from serinus.analysis.providers.measuring import measure
-from serinus.analysis.providers.provider import Reach
+from serinus.analysis.providers.provider import ProviderContext
 from serinus.analysis.resolution import resolve
 from serinus.analysis.run_status import assess, failed
 from serinus.analysis.schedule import tasks
@@ -62,7 +62,7 @@ class VerdictRun:
             todo = tasks(self.run, resolved, self.now, due)
             if todo:
                 self.looked(len(self.values))
-            reach = Reach(self.http, self.cluster, lambda: self.now, weight_of=lambda _: self.weight)
+            reach = ProviderContext(self.http, self.cluster, lambda: self.now, weight_of=lambda _: self.weight)
             found = await measure(self.run, todo, reach)
             assessed = assess(self.run, resolved, found, self.now, due)
             self.run, due = msgspec.structs.replace(self.run, status=assessed.status), assessed.due

@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from serinus.demo.traffic import Seen
+from serinus.demo.traffic import TimedAnswer
 
 UNDER_WAY = 1.0
 """Seconds after it was sent in which a request may get the answer of a version that became allowed meanwhile."""
@@ -53,7 +53,7 @@ class Ledger:
         with self._lock:
             self.moments.append(Moment(time.monotonic(), what, frozenset(colors)))
 
-    def bad(self, answers: list[Seen]) -> list[Bad]:
+    def bad(self, answers: list[TimedAnswer]) -> list[Bad]:
         """The requests that were lost or wrongly answered, in the order of their answers."""
         begins = [moment.since for moment in self.moments]
         found: list[Bad] = []

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from serinus.demo.traffic import Traffic
+from serinus.demo.traffic import DemoTraffic
 from tests.support.cluster.cluster import Cluster
 from tests.support.cluster.cluster_instance import ClusterInstance
 from tests.support.cluster.requests_ledger import Ledger
@@ -39,7 +39,7 @@ class Scene:
         self.came_back: list[int] = []
         """The number of answers of the version before after the new one had given STREAK in a row."""
         self.asking = Visitors(cluster.gateway, self.host)
-        self.asking.traffic = Traffic(f"{cluster.gateway}/color", self.host, rate)
+        self.asking.traffic = DemoTraffic(f"{cluster.gateway}/color", self.host, rate)
 
     def apply(self, *objects: Json) -> None:
         path = self.there.data / "applied.json"

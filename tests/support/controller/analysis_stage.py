@@ -7,8 +7,8 @@ import json
 from random import Random
 from typing import Any
 
-from serinus.analysis.providers.http.client import Answer, Http
-from serinus.analysis.providers.provider import Reach
+from serinus.analysis.providers.http.client import Http, HttpResponse
+from serinus.analysis.providers.provider import ProviderContext
 from serinus.api.resources import ANALYSIS_RUNS
 from serinus.controller.manager import Options, run_controller
 from serinus.kube.client import Client
@@ -30,10 +30,10 @@ class Metrics(Http):
         self.clock, self.value, self.asked = clock, 0.99, list[tuple[float, str]]()
         self.takes = 0.0
 
-    async def request(self, method: str, url: str, **more: Any) -> Answer:
+    async def request(self, method: str, url: str, **more: Any) -> HttpResponse:
         self.asked.append((self.clock.now(), url))
         await asyncio.sleep(self.takes)
-        return Answer(200, {"content-type": "application/json"}, json.dumps({"value": self.value}).encode())
+        return HttpResponse(200, {"content-type": "application/json"}, json.dumps({"value": self.value}).encode())
 
 
 class Stage:
@@ -47,7 +47,7 @@ class Stage:
     def begin(self, *, jobs: Client | None = None, handle: Handler | None = None, **options: Any) -> None:
         """`jobs`: of the cluster where Jobs are made, if it is another. `handle`: answers the controller's requests."""
         client = Client(handle or self.api.handle, user_agent="controller")
-        reach = Reach(self.metrics, client, self.clock.now, job_cluster=jobs)
+        reach = ProviderContext(self.metrics, client, self.clock.now, job_cluster=jobs)
         self.controller = asyncio.create_task(
             run_controller(
                 client,

@@ -10,8 +10,8 @@ from random import Random
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from serinus.analysis.providers.http.client import Answer, Http
-from serinus.analysis.providers.provider import Reach
+from serinus.analysis.providers.http.client import Http, HttpResponse
+from serinus.analysis.providers.provider import ProviderContext
 from serinus.api.resources import CONFIG_MAPS, EVENTS, NAMESPACES, ROLLOUTS, SECRETS
 from serinus.controller.manager import Controller, Options
 from serinus.engine.core.plan import Plan, Snapshot
@@ -57,15 +57,15 @@ class Slack(Http):
         insecure: bool = False,
         shown: str | None = None,
         follow: bool = True,
-    ) -> Answer:
+    ) -> HttpResponse:
         if "//metrics.test/" in url:
-            return Answer(200, {}, b'{"ok": true}')
+            return HttpResponse(200, {}, b'{"ok": true}')
         if isinstance(self.answer, int) and self.answer != 200:
-            return Answer(self.answer, {}, b"")
+            return HttpResponse(self.answer, {}, b"")
         if isinstance(self.answer, str):
-            return Answer(200, {}, json.dumps({"ok": False, "error": self.answer}).encode())
+            return HttpResponse(200, {}, json.dumps({"ok": False, "error": self.answer}).encode())
         self.told.append((urlsplit(url).path.rpartition(".")[2], dict(parse_qsl((body or b"").decode()))))
-        return Answer(200, {}, json.dumps({"ok": True, "channel": "C1", "ts": f"{len(self.told)}.0"}).encode())
+        return HttpResponse(200, {}, json.dumps({"ok": True, "channel": "C1", "ts": f"{len(self.told)}.0"}).encode())
 
     def texts(self) -> list[str]:
         return [form["text"] for _, form in self.told]
@@ -116,7 +116,7 @@ class Scene:
         """By default it plans nothing, so that the test sets the status."""
         client = client or self.client
         options = Options(leader_elect=False, workers=1)
-        reach = Reach(self.slack, client, self.clock.now)
+        reach = ProviderContext(self.slack, client, self.clock.now)
         controller = Controller(client, self.clock, Random(2), options=options, reach=reach, plan=plan)
         task = asyncio.create_task(controller.run())
         try:

@@ -10,7 +10,7 @@ import msgspec
 from serinus.analysis.sequential.looks import Look
 from serinus.analysis.sequential.metric import PLUGIN
 from serinus.analysis.sequential.record import Record
-from serinus.analysis.sequential.settings import Settings
+from serinus.analysis.sequential.settings import VerdictSettings
 from serinus.analysis.sequential.summary import summary
 
 Json = dict[str, Any]
@@ -22,10 +22,14 @@ COUNTS: Json = {
 
 
 def kept_verdict(
-    looks: Sequence[Look], phase: str = "Running", settings: Settings | None = None, name: str = "errors", **config: Any
+    looks: Sequence[Look],
+    phase: str = "Running",
+    settings: VerdictSettings | None = None,
+    name: str = "errors",
+    **config: Any,
 ) -> tuple[Json, Json]:
     """(the metric as it is written, its result)."""
-    record = Record(settings or Settings())
+    record = Record(settings or VerdictSettings())
     for look in looks:
         record.add(look)
     told = summary(record, 30.0)

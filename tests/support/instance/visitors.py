@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from serinus.demo.traffic import Traffic
+from serinus.demo.traffic import DemoTraffic
 
 RATE = 100.0
 MOST_SECONDS = 240.0
@@ -20,7 +20,7 @@ class Visitors:
     """`with visitors(...)` asserts at its end that no request failed."""
 
     def __init__(self, gateway: str, host: str, *, fresh: bool = False) -> None:
-        self.traffic = Traffic(f"{gateway}/color", host, RATE, fresh)
+        self.traffic = DemoTraffic(f"{gateway}/color", host, RATE, fresh)
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._visit(),), daemon=True)

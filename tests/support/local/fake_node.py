@@ -21,7 +21,7 @@ from serinus.local.node.containers.runtime import (
     PodRef,
     Running,
 )
-from serinus.local.node.images import ImageError, ImageRule, Program
+from serinus.local.node.images import ImageError, ImageProgram, ImageRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,11 @@ class FakeRuntime:
         self.history: list[tuple[float, str, str, str]] = []
         """(epoch seconds, `start`, `term`, `kill` or `end`, pod, image): the events, in order."""
 
-    async def program(self, container: Json, rules: Sequence[ImageRule], namespace: str) -> Program:
+    async def program(self, container: Json, rules: Sequence[ImageRule], namespace: str) -> ImageProgram:
         image = str(container.get("image") or "")
         if self.script(image, 0).missing:
             raise ImageError(f'image "{image}" does not exist')
-        return Program(("fake",), (), "", {}, f"fake://{image}")
+        return ImageProgram(("fake",), (), "", {}, f"fake://{image}")
 
     def remarks(self, launch: Launch) -> Sequence[str]:
         return ()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from serinus.analysis.providers.http.client import Answer, Http
+from serinus.analysis.providers.http.client import Http, HttpResponse
 
 Json = dict[str, Any]
 
@@ -38,7 +38,7 @@ class Monitoring(Http):
         insecure: bool = False,
         shown: str | None = None,
         follow: bool = True,
-    ) -> Answer:
+    ) -> HttpResponse:
         parts = urlsplit(url)
         assert parts.netloc == METRICS, f"a play asks its own monitoring system, not {url}"
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
@@ -48,4 +48,4 @@ class Monitoring(Http):
         whole: Json = answer if isinstance(answer, dict) and "body" in answer else {"body": answer}
         text = whole["body"] if isinstance(whole["body"], str) else json.dumps(whole["body"])
         headers = {"content-type": "application/json", **whole.get("headers", {})}
-        return Answer(whole.get("status", 200), headers, text.encode())
+        return HttpResponse(whole.get("status", 200), headers, text.encode())

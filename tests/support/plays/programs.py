@@ -10,7 +10,7 @@ from random import Random
 from serinus.api.meta import Json
 from serinus.kube.clock import Clock
 from serinus.local.node.containers.runtime import Launch
-from serinus.local.node.images import ImageRule, Program
+from serinus.local.node.images import ImageProgram, ImageRule
 from tests.support.local.fake_node import FakeProgram, FakeRuntime
 
 READY_AFTER = (1.47, 1.53)
@@ -32,7 +32,7 @@ class Programs(FakeRuntime):
         listens_after = self._rng.uniform(*READY_AFTER)
         return FakeProgram(listens_after=listens_after, missing=_missing(image))
 
-    async def program(self, container: Json, rules: Sequence[ImageRule], namespace: str) -> Program:
+    async def program(self, container: Json, rules: Sequence[ImageRule], namespace: str) -> ImageProgram:
         found = await super().program(container, rules, namespace)
         return replace(found, command=tuple(container.get("command") or found.command))
 

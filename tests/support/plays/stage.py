@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from serinus.analysis.providers.provider import Reach
+from serinus.analysis.providers.provider import ProviderContext
 from serinus.api.resources import CRDS, Resource
 from serinus.controller.manager import Options, run_controller
 from serinus.kube.client import Client
@@ -108,7 +108,7 @@ class Stage:
     def start_controller(self) -> None:
         controller = Client(self.through(self._noted), user_agent="rollouts-controller")
         options = Options(leader_elect=False, self_service_notifications=True)
-        reach = Reach(self.monitoring, controller, self.clock.now)
+        reach = ProviderContext(self.monitoring, controller, self.clock.now)
         work = run_controller(controller, self.clock, Random(4), options=options, reach=reach)
         self._controller = asyncio.create_task(work)
 

@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 from serinus.analysis.providers.aws.signature import AwsKeys, signed
 from serinus.analysis.providers.current import hide
 from serinus.analysis.providers.errors import ProviderError
-from serinus.analysis.providers.http.client import Answer
+from serinus.analysis.providers.http.client import HttpResponse
 from serinus.analysis.providers.http.decoding import json_of, xml_of
 
 STS_VERSION = "2011-06-15"
@@ -38,10 +38,10 @@ class Asking(Protocol):
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         seconds: float = 30.0,
-    ) -> Answer: ...
+    ) -> HttpResponse: ...
 
 
-class Reach(Protocol):
+class CredentialContext(Protocol):
     """`clock`: seconds since the epoch."""
 
     @property
@@ -52,7 +52,7 @@ class Reach(Protocol):
     def clock(self) -> Callable[[], float]: ...
 
 
-async def credentials(reach: Reach, *, profile: str = "", role_arn: str = "", region: str = "") -> AwsKeys:
+async def credentials(reach: CredentialContext, *, profile: str = "", role_arn: str = "", region: str = "") -> AwsKeys:
     """Keys for requests. If there are none: ProviderError with the searched sources."""
     keys = _from_file(reach.environment, profile) if profile else None
     keys = keys or await _default(reach, region)
@@ -70,7 +70,7 @@ def _hide(keys: AwsKeys) -> AwsKeys:
     return keys
 
 
-async def _default(reach: Reach, region: str) -> AwsKeys | None:
+async def _default(reach: CredentialContext, region: str) -> AwsKeys | None:
     env = reach.environment
     if env.get("AWS_ACCESS_KEY_ID") and env.get("AWS_SECRET_ACCESS_KEY"):
         return AwsKeys(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env.get("AWS_SESSION_TOKEN", ""))
@@ -101,7 +101,7 @@ def _from_file(env: Mapping[str, str], profile: str) -> AwsKeys | None:
     return AwsKeys(section["aws_access_key_id"], section["aws_secret_access_key"], section.get("aws_session_token", ""))
 
 
-async def _web_identity(reach: Reach, region: str) -> AwsKeys:
+async def _web_identity(reach: CredentialContext, region: str) -> AwsKeys:
     env = reach.environment
     token = await _file(env["AWS_WEB_IDENTITY_TOKEN_FILE"])
     hide(token)
@@ -114,12 +114,12 @@ async def _web_identity(reach: Reach, region: str) -> AwsKeys:
     return await _sts(reach, form, region, None)
 
 
-async def _assumed(reach: Reach, keys: AwsKeys, role_arn: str, region: str) -> AwsKeys:
+async def _assumed(reach: CredentialContext, keys: AwsKeys, role_arn: str, region: str) -> AwsKeys:
     form = {"Action": "AssumeRole", "RoleArn": role_arn, "RoleSessionName": SESSION}
     return await _sts(reach, form, region, keys)
 
 
-async def _sts(reach: Reach, form: dict[str, str], region: str, keys: AwsKeys | None) -> AwsKeys:
+async def _sts(reach: CredentialContext, form: dict[str, str], region: str, keys: AwsKeys | None) -> AwsKeys:
     region = region or region_of(reach.environment)
     url = reach.environment.get("AWS_ENDPOINT_URL_STS") or f"https://sts.{region}.amazonaws.com/"
     body = urlencode({**form, "Version": STS_VERSION}).encode()
@@ -136,7 +136,7 @@ async def _sts(reach: Reach, form: dict[str, str], region: str, keys: AwsKeys | 
         raise ProviderError("the answer of AWS STS cannot be read: ", error) from error
 
 
-async def _container(reach: Reach, url: str) -> AwsKeys:
+async def _container(reach: CredentialContext, url: str) -> AwsKeys:
     env = reach.environment
     token = env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")
     if env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"):
@@ -146,7 +146,7 @@ async def _container(reach: Reach, url: str) -> AwsKeys:
     return _keys(answer.body, "the container's endpoint")
 
 
-async def _machine(reach: Reach) -> AwsKeys | None:
+async def _machine(reach: CredentialContext) -> AwsKeys | None:
     root = reach.environment.get("AWS_EC2_METADATA_SERVICE_ENDPOINT", METADATA).rstrip("/")
     path = f"{root}/latest/meta-data/iam/security-credentials/"
     try:

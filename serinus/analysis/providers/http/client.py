@@ -47,7 +47,7 @@ _CONTROL = re.compile(r"[\0-\x08\n-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -68,7 +68,7 @@ class Answer:
             raise ProviderError(BROKEN, error) from error
 
 
-def refused(answer: Answer) -> ProviderError:
+def refused(answer: HttpResponse) -> ProviderError:
     """The error for a response without success, with the body."""
     if not answer.body.strip():
         return ProviderError(f"received non 2xx response code: {answer.status}")
@@ -106,7 +106,7 @@ class Http:
         insecure: bool = False,
         shown: str | None = None,
         follow: bool = True,
-    ) -> Answer:
+    ) -> HttpResponse:
         """The response, with any status. ProviderError if it takes more than `seconds`, or is too large.
 
         `insecure`: the server's certificate is not checked. `shown`: the URL for messages; None: `url` without query
@@ -133,7 +133,7 @@ class Http:
                 allow_redirects=follow,
             ) as answer:
                 status = answer.status
-                return Answer(
+                return HttpResponse(
                     answer.status,
                     {k.lower(): v for k, v in answer.headers.items()},
                     await body_of(answer, self._largest),

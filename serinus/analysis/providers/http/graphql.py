@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from serinus.analysis.providers.errors import ProviderError
-from serinus.analysis.providers.http.client import Answer, refused
+from serinus.analysis.providers.http.client import HttpResponse, refused
 
 
-def data_of(answer: Answer) -> dict[str, Any]:
+def data_of(answer: HttpResponse) -> dict[str, Any]:
     """`data` of the response. ProviderError with the messages of its errors."""
     if not answer.ok:
         raise refused(answer)

@@ -10,7 +10,7 @@ import msgspec
 
 from serinus.analysis.providers.current import hide
 from serinus.analysis.providers.errors import ProviderError
-from serinus.analysis.providers.http.client import Answer, Http
+from serinus.analysis.providers.http.client import Http, HttpResponse
 
 
 class OAuth2(msgspec.Struct, rename="camel"):
@@ -45,7 +45,7 @@ async def bearer(
 
 async def _asked(
     http: Http, config: OAuth2, *, in_header: bool, seconds: float, insecure: bool, shown: str | None
-) -> Answer:
+) -> HttpResponse:
     form = {"grant_type": "client_credentials"} | _scope(config.scopes)
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
     if in_header:

@@ -21,7 +21,7 @@ SMALL = 32 * 1024
 """Most bytes of a response that the event loop decodes: some milliseconds."""
 
 
-class Reader:
+class ResponseReader:
     """A thread for one event loop. The owner closes it at the end."""
 
     def __init__(self) -> None:

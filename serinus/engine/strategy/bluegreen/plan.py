@@ -24,7 +24,7 @@ from serinus.engine.strategy import stages
 from serinus.engine.strategy.bluegreen.sizes import must_serve, resize
 from serinus.engine.strategy.bluegreen.switch import Selectors, pause, promote_if_switched, switch
 from serinus.engine.strategy.bluegreen.versions import Versions, observe
-from serinus.engine.strategy.stages import NewVersion, Outcome, count_pods
+from serinus.engine.strategy.stages import NewVersion, UpdateOutcome, count_pods
 
 
 def plan_blue_green(builder: PlanBuilder) -> None:
@@ -100,7 +100,7 @@ def _write_status(builder: PlanBuilder, versions: Versions, selectors: Selectors
         or selectors.active != old.blue_green.active_selector
         or selectors.preview != old.blue_green.preview_selector
     )
-    outcome = Outcome(
+    outcome = UpdateOutcome(
         healthy=serving and shown and status.updated_replicas == status.available_replicas == s.replicas,
         available=versions.saturated(builder, active),
         progressed=moved,

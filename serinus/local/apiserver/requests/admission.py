@@ -10,7 +10,7 @@ import msgspec
 from serinus.api.resources import NAMESPACES, Resource
 from serinus.api.schema.schemas import definition_name
 from serinus.local.apiserver import objectmeta
-from serinus.local.apiserver.core import Call, Core
+from serinus.local.apiserver.core import ApiCall, Core
 from serinus.local.apiserver.errors import Flaw, StatusError, bad_request, forbidden, invalid, not_found
 from serinus.local.schema.checks import check
 from serinus.local.schema.field_errors import FieldError
@@ -19,7 +19,7 @@ from serinus.local.schema.go_messages import cannot_unmarshal
 Json = dict[str, Any]
 
 
-def object_of(call: Call, value: Any, *, patched: bool = False) -> Json:
+def object_of(call: ApiCall, value: Any, *, patched: bool = False) -> Json:
     """The body as an object of the call's kind, without unknown fields. Raises 400 (422 in a patch)."""
     resource = call.resource
     if not isinstance(value, dict):
@@ -61,7 +61,7 @@ def _check_type(resource: Resource, obj: Json) -> None:
         )
 
 
-def _without_unknown_fields(call: Call, obj: Json, *, patched: bool) -> Json:
+def _without_unknown_fields(call: ApiCall, obj: Json, *, patched: bool) -> Json:
     """The object without fields that its schema lacks, as the query parameter `fieldValidation` says."""
     mode = call.request.query.get("fieldValidation") or "Warn"
     if mode not in ("Ignore", "Warn", "Strict"):
@@ -106,7 +106,7 @@ def has_nulls(value: Any) -> bool:
     return False
 
 
-def unreadable(call: Call, why: str) -> StatusError:
+def unreadable(call: ApiCall, why: str) -> StatusError:
     kind = call.resource.kind
     return bad_request(f'{kind} in version "{call.resource.version}" cannot be handled as a {kind}: {why}')
 
@@ -119,7 +119,7 @@ def _json_type(value: Any) -> str:
     )
 
 
-def check_place(call: Call, obj: Json) -> None:
+def check_place(call: ApiCall, obj: Json) -> None:
     """Namespace and name of the body must match the URL, where both have them."""
     meta = obj["metadata"]
     if call.resource.namespaced:
@@ -135,7 +135,7 @@ def check_place(call: Call, obj: Json) -> None:
         raise bad_request(f"the name of the object ({meta['name']}) does not match the name on the URL ({call.name})")
 
 
-def check_namespace(core: Core, call: Call) -> None:
+def check_namespace(core: Core, call: ApiCall) -> None:
     """New objects need an existing namespace that is not being deleted."""
     if not call.resource.namespaced:
         return
@@ -152,14 +152,14 @@ def check_namespace(core: Core, call: Call) -> None:
         raise forbidden(call.resource, call.name, why, [cause])
 
 
-def is_well_formed(call: Call, obj: Json) -> bool:
+def is_well_formed(call: ApiCall, obj: Json) -> bool:
     """Whether fields have the schema's types and a name exists, as the rules of single kinds require."""
     field_errors: list[FieldError] = []
     check(call.kind.node, obj, "", field_errors)
     return not field_errors and bool(obj["metadata"].get("name"))
 
 
-def check_valid(call: Call, obj: Json, old: Json | None) -> None:
+def check_valid(call: ApiCall, obj: Json, old: Json | None) -> None:
     """Raises 422 with each flaw of metadata and schema; 400 if Go's decoder would reject a built-in kind."""
     flaws: list[Flaw] = [*objectmeta.flaws(call.key, obj["metadata"])]
     schema: Sequence[FieldError] = call.kind.validate(obj, old)
@@ -169,7 +169,7 @@ def check_valid(call: Call, obj: Json, old: Json | None) -> None:
         raise invalid(call.resource.group, call.resource.kind, str(obj["metadata"].get("name", "")), flaws)
 
 
-def _check_decodes(call: Call, field_errors: Sequence[FieldError]) -> None:
+def _check_decodes(call: ApiCall, field_errors: Sequence[FieldError]) -> None:
     """Raises 400 where Go's decoder would reject a built-in kind."""
     wrong = [flaw for flaw in field_errors if flaw.type == "FieldValueTypeInvalid"]
     if wrong and not call.kind.custom:

@@ -30,7 +30,7 @@ _LONG_KEYS_MATTER = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class Representation:
     """`kind` is "" for the object itself, or Table, PartialObjectMetadata(List), APIGroupDiscoveryList."""
 
     media: str = JSON
@@ -38,11 +38,11 @@ class View:
     version: str = ""
 
 
-PLAIN = View()
+PLAIN = Representation()
 
 
 @lru_cache(maxsize=256)
-def accepted(header: str) -> View:
+def accepted(header: str) -> Representation:
     """The first form of the Accept header that can be served. Raises 406 if there is none."""
     for media, parameters in _offers(header):
         kind = parameters.get("as", "")
@@ -59,7 +59,7 @@ def accepted(header: str) -> View:
                 continue
             if kind == "APIGroupDiscoveryList" and parameters.get("v", "v2") not in _DISCOVERY_VERSIONS:
                 continue
-            return View(media, kind, parameters.get("v", ""))
+            return Representation(media, kind, parameters.get("v", ""))
     raise not_acceptable((JSON, YAML))
 
 
@@ -84,7 +84,7 @@ def as_yaml(body: bytes) -> bytes:
     return go_yaml_dump.dump(msgspec.json.decode(body), sort_keys=True).encode()
 
 
-def answer(view: View, value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def answer(view: Representation, value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     body = value if isinstance(value, bytes) else msgspec.json.encode(value)
     if view.media == YAML:
         return Response(status, as_yaml(body), YAML, headers or {})

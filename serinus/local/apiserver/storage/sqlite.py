@@ -19,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from serinus.local.apiserver.storage.store import Change, Entry, Shelf, Store, StoreError, entry_of
+from serinus.local.apiserver.storage.store import Entry, Shelf, Store, StoredChange, StoreError, entry_of
 
 FORMAT = 1
 _APPLICATION = 0x53455249
@@ -138,7 +138,7 @@ class SqliteStore(Store):
         super().__init__(history=history, history_bytes=history_bytes)
         self.path = path
         self._connection = connection
-        self._queue: list[tuple[Change, asyncio.Future[Entry]]] = []
+        self._queue: list[tuple[StoredChange, asyncio.Future[Entry]]] = []
         self._writer: asyncio.Task[None] | None = None
         self._newest: asyncio.Future[Entry] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
@@ -162,7 +162,7 @@ class SqliteStore(Store):
         if self._newest is not None and not self._newest.done():
             await asyncio.shield(self._newest)
 
-    def _commit(self, change: Change) -> Awaitable[Entry]:
+    def _commit(self, change: StoredChange) -> Awaitable[Entry]:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Entry] = loop.create_future()
         # A cancelled caller does not undo the write, and its failure may have no reader.
@@ -188,7 +188,7 @@ class SqliteStore(Store):
                     done.set_result(change.entry)
         self._writer = None
 
-    def _fail(self, batch: list[tuple[Change, asyncio.Future[Entry]]], error: Exception) -> None:
+    def _fail(self, batch: list[tuple[StoredChange, asyncio.Future[Entry]]], error: Exception) -> None:
         # Later writes depend on these, so they fail too.
         doomed, self._queue = batch + self._queue, []
         self._ahead.clear()
@@ -201,7 +201,7 @@ class SqliteStore(Store):
             if not done.done():
                 done.set_exception(StoreError(text))
 
-    def _write(self, changes: list[Change]) -> None:
+    def _write(self, changes: list[StoredChange]) -> None:
         connection = self._connection
         last = {(c.entry.resource, c.entry.namespace, c.entry.name): c for c in changes}
         connection.execute("BEGIN IMMEDIATE")

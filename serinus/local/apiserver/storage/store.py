@@ -86,7 +86,7 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Change:
+class StoredChange:
     """`entry` is the object after the change, or its last state at the deletion's version."""
 
     version: int
@@ -156,16 +156,16 @@ def _field(obj: Json, path: str) -> str:
 
 
 @dataclass(slots=True)
-class Log:
+class ChangeLog:
     """Changes of one resource, oldest first; `floor` is the version up to which changes were dropped."""
 
     floor: int
-    changes: deque[Change] = field(default_factory=deque[Change])
+    changes: deque[StoredChange] = field(default_factory=deque[StoredChange])
     size: int = 0
     next: int = 0
     waiting: set[asyncio.Future[None]] = field(default_factory=set[asyncio.Future[None]])
 
-    def append(self, change: Change, most: int, most_bytes: int) -> None:
+    def append(self, change: StoredChange, most: int, most_bytes: int) -> None:
         change.number = self.next
         self.next += 1
         self.changes.append(change)
@@ -190,7 +190,7 @@ class Log:
         first = self.next - len(self.changes)
         return first + bisect_right(self.changes, version, key=lambda change: change.version)
 
-    def after(self, cursor: int) -> list[Change]:
+    def after(self, cursor: int) -> list[StoredChange]:
         """Changes from `cursor` on. Raises Compacted if some were dropped."""
         first = self.next - len(self.changes)
         if cursor < first:
@@ -248,7 +248,7 @@ class Store:
         self._start = 0
         self._history, self._history_bytes = history, history_bytes
         self._shelves: dict[str, Shelf] = {}
-        self._logs: dict[str, Log] = {}
+        self._logs: dict[str, ChangeLog] = {}
         self._ahead: dict[tuple[str, str, str], tuple[int, Entry | None]] = {}
 
     def get(self, resource: str, namespace: str, name: str) -> Entry | None:
@@ -297,13 +297,13 @@ class Store:
             if owner == resource and entry is not None:
                 yield entry
 
-    def log(self, resource: str) -> Log:
+    def log(self, resource: str) -> ChangeLog:
         log = self._logs.get(resource)
         if log is None:
-            log = self._logs[resource] = Log(self._start)
+            log = self._logs[resource] = ChangeLog(self._start)
         return log
 
-    def logs(self) -> list[Log]:
+    def logs(self) -> list[ChangeLog]:
         return list(self._logs.values())
 
     def put(self, resource: str, obj: Json, *, expected: int | None = None) -> Awaitable[Entry]:
@@ -320,7 +320,7 @@ class Store:
         check_size(entry, before)
         self._assigned += 1
         self._ahead[key] = (self._assigned, entry)
-        return self._commit(Change(self._assigned, entry, before, deleted=False))
+        return self._commit(StoredChange(self._assigned, entry, before, deleted=False))
 
     def delete(self, resource: str, namespace: str, name: str, *, expected: int | None = None) -> Awaitable[Entry]:
         """Removes the object. The entry is its last state at the deletion's version. KeyError if it does not exist."""
@@ -331,7 +331,7 @@ class Store:
             raise KeyError(key)
         self._assigned += 1
         self._ahead[key] = (self._assigned, None)
-        return self._commit(Change(self._assigned, before.at(self._assigned), before, deleted=True))
+        return self._commit(StoredChange(self._assigned, before.at(self._assigned), before, deleted=True))
 
     async def settled(self) -> None:
         """Returns when all earlier writes are durable."""
@@ -339,7 +339,7 @@ class Store:
     def close(self) -> None:
         """Closes the store; acknowledged writes are kept."""
 
-    def _commit(self, change: Change) -> Awaitable[Entry]:
+    def _commit(self, change: StoredChange) -> Awaitable[Entry]:
         raise NotImplementedError
 
     @staticmethod
@@ -348,7 +348,7 @@ class Store:
         if expected is not None and expected != actual:
             raise VersionMismatch(actual)
 
-    def _publish(self, change: Change) -> None:
+    def _publish(self, change: StoredChange) -> None:
         entry = change.entry
         key = (entry.resource, entry.namespace, entry.name)
         shelf = self._shelves.get(entry.resource)
@@ -378,6 +378,6 @@ class _Done:
 class MemoryStore(Store):
     """A store without persistence; every write completes at once."""
 
-    def _commit(self, change: Change) -> Awaitable[Entry]:
+    def _commit(self, change: StoredChange) -> Awaitable[Entry]:
         self._publish(change)
         return _Done(change.entry)

@@ -15,7 +15,7 @@ from serinus.api.resources import CRDS, Resource
 from serinus.kube.clock import rfc3339
 from serinus.kube.transport import JSON, Response
 from serinus.local.apiserver import strategy
-from serinus.local.apiserver.core import Call, Core
+from serinus.local.apiserver.core import ApiCall, Core
 from serinus.local.apiserver.errors import bad_request, conflict, forbidden, invalid, not_found
 from serinus.local.apiserver.requests.negotiation import YAML, answer, body_of
 from serinus.local.apiserver.requests.parameters import invalid_parameter, number, truth
@@ -40,7 +40,7 @@ def is_free(obj: Json) -> bool:
     return not (obj.get("kind") == "Namespace" and (obj.get("spec") or {}).get("finalizers"))
 
 
-def options_of(call: Call) -> Json:
+def options_of(call: ApiCall) -> Json:
     """DeleteOptions from the body, with the query for absent fields. Raises 400 and 422."""
     body: Any = body_of(call.request, media=(JSON, YAML)) or {}
     if not isinstance(body, dict) or body.get("kind", "DeleteOptions") != "DeleteOptions":
@@ -73,7 +73,7 @@ def options_of(call: Call) -> Json:
     return options
 
 
-async def delete(core: Core, call: Call, *, dry: bool, options: Json) -> Response:
+async def delete(core: Core, call: ApiCall, *, dry: bool, options: Json) -> Response:
     entry = core.store.latest(call.key, call.namespace, call.name)
     if entry is None:
         raise not_found(call.resource, call.name)
@@ -93,7 +93,7 @@ async def delete(core: Core, call: Call, *, dry: bool, options: Json) -> Respons
     return answer(call.view, left.body)
 
 
-async def delete_collection(core: Core, call: Call, *, dry: bool, options: Json) -> Response:
+async def delete_collection(core: Core, call: ApiCall, *, dry: bool, options: Json) -> Response:
     selects = selection(core, call)
     chosen = [entry for entry in core.store.list(call.key, call.namespace) if selects(entry)]
     options = {k: v for k, v in options.items() if k != "preconditions"}

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from serinus.kube.transport import Response
-from serinus.local.apiserver.core import Call, Core, as_version
+from serinus.local.apiserver.core import ApiCall, Core, as_version
 from serinus.local.apiserver.errors import StatusError, bad_request, expired, not_found, too_large_version
 from serinus.local.apiserver.printing import tables
 from serinus.local.apiserver.requests.negotiation import answer
@@ -30,7 +30,7 @@ class _Continue(msgspec.Struct):
     name: str
 
 
-def get(core: Core, call: Call) -> Response:
+def get(core: Core, call: ApiCall) -> Response:
     entry = core.store.get(call.key, call.namespace, call.name)
     if entry is None:
         raise not_found(call.resource, call.name)
@@ -40,7 +40,7 @@ def get(core: Core, call: Call) -> Response:
     return answer(call.view, shown(core, call, entry), headers=call.headers())
 
 
-def shown(core: Core, call: Call, entry: Entry) -> bytes:
+def shown(core: Core, call: ApiCall, entry: Entry) -> bytes:
     """One object in the requested form."""
     body = as_version(entry, call.resource, core.registry.several(call.resource))
     if call.view.kind == "Table":
@@ -52,7 +52,7 @@ def shown(core: Core, call: Call, entry: Entry) -> bytes:
     return body
 
 
-def list_objects(core: Core, call: Call) -> Response:
+def list_objects(core: Core, call: ApiCall) -> Response:
     query = call.request.query
     selects = selection(core, call)
     namespace, start = call.namespace, None
@@ -77,7 +77,7 @@ def list_objects(core: Core, call: Call) -> Response:
     return answer(call.view, _body(core, call, entries, meta), headers=call.headers() if entries else None)
 
 
-def _body(core: Core, call: Call, entries: list[Entry], meta: Json) -> bytes:
+def _body(core: Core, call: ApiCall, entries: list[Entry], meta: Json) -> bytes:
     several = core.registry.several(call.resource)
     bodies = (as_version(entry, call.resource, several) for entry in entries)
     if call.view.kind == "Table":
@@ -97,7 +97,7 @@ def listed(head: Json, bodies: Iterable[bytes]) -> bytes:
     return msgspec.json.encode(head)[:-1] + b',"items":[' + b",".join(bodies) + b"]}"
 
 
-def _moment(core: Core, call: Call, namespace: str, version: int, start: _Continue | None) -> list[Entry]:
+def _moment(core: Core, call: ApiCall, namespace: str, version: int, start: _Continue | None) -> list[Entry]:
     query, store = call.request.query, core.store
     match, asked_text = query.get("resourceVersionMatch", ""), query.get("resourceVersion", "")
     asked = version_number(asked_text)
@@ -131,11 +131,11 @@ def _moment(core: Core, call: Call, namespace: str, version: int, start: _Contin
         )
         failure_status = failure.status()
         failure_status["metadata"] = {"continue": _encoded(_Continue(-1, start.namespace, start.name))}
-        raise Refused(failure, failure_status) from None
+        raise FailureWithMetadata(failure, failure_status) from None
     return store.list(call.key, namespace)
 
 
-class Refused(StatusError):
+class FailureWithMetadata(StatusError):
     """A failure with metadata in its Status."""
 
     def __init__(self, failure: StatusError, status: Json) -> None:
@@ -190,7 +190,7 @@ def _all(_: Entry) -> bool:
     return True
 
 
-def selection(core: Core, call: Call) -> Selects:
+def selection(core: Core, call: ApiCall) -> Selects:
     """The predicate of the call's selectors; it matches all without any. Other code restricts the namespace."""
     query = call.request.query
     labels = label_selector(query.get("labelSelector", ""))

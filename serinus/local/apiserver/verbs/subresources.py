@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from serinus.api.resources import POD_DISRUPTION_BUDGETS
 from serinus.api.values.int_or_percent import scaled
 from serinus.kube.transport import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Response
-from serinus.local.apiserver.core import Call, Core
+from serinus.local.apiserver.core import ApiCall, Core
 from serinus.local.apiserver.errors import (
     StatusError,
     about,
@@ -77,7 +77,7 @@ _BUILT_IN_SCALE: Json = {
 }
 
 
-def _scale_of(call: Call, obj: Json) -> Json:
+def _scale_of(call: ApiCall, obj: Json) -> Json:
     paths = call.kind.scale or _BUILT_IN_SCALE
     meta: Json = obj["metadata"]
     scale_meta = {k: meta[k] for k in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp") if k in meta}
@@ -96,7 +96,7 @@ def _scale_of(call: Call, obj: Json) -> Json:
     }
 
 
-async def scale(core: Core, call: Call) -> Response:
+async def scale(core: Core, call: ApiCall) -> Response:
     """GET, PUT and PATCH of the Scale, which represents the object's replica count."""
     entry = core.store.latest(call.key, call.namespace, call.name)
     if entry is None:
@@ -113,7 +113,7 @@ async def scale(core: Core, call: Call) -> Response:
     if version and version != str(entry.version):
         raise conflict(call.resource, call.name)
     _set_path(obj, (call.kind.scale or _BUILT_IN_SCALE)["specReplicasPath"], replicas)
-    plain = Call(call.request, call.kind, call.view, call.namespace, call.name)
+    plain = ApiCall(call.request, call.kind, call.view, call.namespace, call.name)
     dry = write.dry_run(call)
     response = await write.replace(core, plain, entry, obj, dry=dry, tracked_as="scale")
     if dry:
@@ -122,7 +122,7 @@ async def scale(core: Core, call: Call) -> Response:
     return answer(call.view, _scale_of(call, latest.object() if latest else obj), response.status)
 
 
-def _wanted_scale(call: Call, current: Json) -> Json:
+def _wanted_scale(call: ApiCall, current: Json) -> Json:
     if call.request.method == "PUT":
         value = body_of(call.request)
     else:
@@ -143,7 +143,7 @@ def _wanted_scale(call: Call, current: Json) -> Json:
     return value
 
 
-async def bind(core: Core, call: Call) -> Response:
+async def bind(core: Core, call: ApiCall) -> Response:
     """POST pods/{name}/binding: assigns the pod to a node."""
     body: Any = body_of(call.request)
     node = (
@@ -178,7 +178,7 @@ async def bind(core: Core, call: Call) -> Response:
     )
 
 
-async def evict(core: Core, call: Call) -> Response:
+async def evict(core: Core, call: ApiCall) -> Response:
     """POST pods/{name}/eviction: a deletion that PodDisruptionBudgets may refuse with 429."""
     body: Any = body_of(call.request) or {}
     if not isinstance(body, dict) or body.get("kind", "Eviction") != "Eviction":
@@ -197,7 +197,7 @@ async def evict(core: Core, call: Call) -> Response:
     )
 
 
-def _check_budgets(core: Core, call: Call, pod: Json) -> None:
+def _check_budgets(core: Core, call: ApiCall, pod: Json) -> None:
     labels: dict[str, str] = pod["metadata"].get("labels") or {}
     budgets = [b.object() for b in core.store.list(POD_DISRUPTION_BUDGETS.group_resource, call.namespace)]
     matching = [b for b in budgets if selects(b["spec"].get("selector"), labels)]
@@ -234,7 +234,7 @@ def _healthy_object(pod: Json) -> bool:
     return ready and not pod["metadata"].get("deletionTimestamp")
 
 
-async def log(core: Core, call: Call, logs: LogSource | None) -> Response:
+async def log(core: Core, call: ApiCall, logs: LogSource | None) -> Response:
     """GET pods/{name}/log: the log of one container."""
     entry = core.store.get(call.key, call.namespace, call.name)
     if entry is None:
@@ -273,14 +273,14 @@ async def _started(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 class _Numbers:
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: ApiCall) -> None:
         self._query = call.request.query
 
     def __call__(self, name: str) -> int | None:
         return whole(self._query, name, least=0)
 
 
-def _container(call: Call, pod: Json) -> str:
+def _container(call: ApiCall, pod: Json) -> str:
     spec: Json = pod["spec"]
     names = [c["name"] for c in spec.get("containers") or []]
     others = [c["name"] for c in spec.get("initContainers") or []]

@@ -14,11 +14,11 @@ from typing import Any
 import msgspec
 
 from serinus.kube.transport import Response
-from serinus.local.apiserver.core import Call, Core, as_version
+from serinus.local.apiserver.core import ApiCall, Core, as_version
 from serinus.local.apiserver.errors import StatusError, bad_request, expired, too_large_version
 from serinus.local.apiserver.printing import tables
 from serinus.local.apiserver.requests.parameters import whole
-from serinus.local.apiserver.storage.store import Change, Compacted, Entry, Log
+from serinus.local.apiserver.storage.store import ChangeLog, Compacted, Entry, StoredChange
 from serinus.local.apiserver.verbs.read import Selects, selection, version_number
 
 Json = dict[str, Any]
@@ -38,7 +38,7 @@ class Watches:
         self._lines: OrderedDict[tuple[Any, ...], bytes] = OrderedDict()
         self._closing = False
 
-    def start(self, call: Call) -> Response:
+    def start(self, call: ApiCall) -> Response:
         """Starts a stream; errors in options are returned before it starts."""
         core, query = self._core, call.request.query
         selects = selection(core, call)
@@ -77,7 +77,7 @@ class Watches:
             log.wake()
 
     async def _stream(
-        self, call: Call, selects: Selects, first: list[Entry], sent: int, cursor: int, *,
+        self, call: ApiCall, selects: Selects, first: list[Entry], sent: int, cursor: int, *,
         announce: bool, bookmarks: bool, seconds: float,
     ) -> AsyncIterator[bytes]:  # fmt: skip
         core, log = self._core, self._core.store.log(call.key)
@@ -117,7 +117,7 @@ class Watches:
     async def _failed(self, failure: StatusError) -> AsyncIterator[bytes]:
         yield self._plain("ERROR", failure.status())
 
-    async def _listed(self, call: Call, first: list[Entry]) -> AsyncIterator[bytes]:
+    async def _listed(self, call: ApiCall, first: list[Entry]) -> AsyncIterator[bytes]:
         """The objects at the start. Each line is released when sent, so a slow reader keeps no old objects in memory."""
         head = call.view.kind == "Table"
         first.reverse()
@@ -125,9 +125,11 @@ class Watches:
             yield self._line(call, "ADDED", first.pop(), head=head)
             head = False
 
-    def _next(self, call: Call, selects: Selects, changes: Iterable[Change], head: bool) -> tuple[Change | None, bytes]:
+    def _next(
+        self, call: ApiCall, selects: Selects, changes: Iterable[StoredChange], head: bool
+    ) -> tuple[StoredChange | None, bytes]:
         """(the last change that was read, the lines of the changes): at most slightly over MOST_AT_ONCE bytes."""
-        last: Change | None = None
+        last: StoredChange | None = None
         lines: list[bytes] = []
         size = 0
         for change in changes:
@@ -140,13 +142,13 @@ class Watches:
                 break
         return last, b"".join(lines)
 
-    def _seconds(self, call: Call) -> float:
+    def _seconds(self, call: ApiCall) -> float:
         asked = whole(call.request.query, "timeoutSeconds") or 0
         if asked > 0:
             return min(float(asked), 86400.0)
         return self._core.rng.uniform(SHORTEST_SECONDS, LONGEST_SECONDS)
 
-    def _change(self, call: Call, selects: Selects, change: Change, head: bool) -> bytes:
+    def _change(self, call: ApiCall, selects: Selects, change: StoredChange, head: bool) -> bytes:
         if call.namespace and change.entry.namespace != call.namespace:
             return b""
         was = change.before is not None and selects(change.before)
@@ -158,7 +160,9 @@ class Watches:
             return self._line(call, "DELETED", change.before.at(change.version), change, head=head)
         return b""
 
-    def _line(self, call: Call, type_: str, entry: Entry, change: Change | None = None, *, head: bool) -> bytes:
+    def _line(
+        self, call: ApiCall, type_: str, entry: Entry, change: StoredChange | None = None, *, head: bool
+    ) -> bytes:
         view = call.view
         key = (
             call.key,
@@ -180,7 +184,7 @@ class Watches:
                     self._lines.popitem(last=False)
         return line
 
-    def _encoded(self, call: Call, type_: str, entry: Entry, head: bool) -> bytes:
+    def _encoded(self, call: ApiCall, type_: str, entry: Entry, head: bool) -> bytes:
         body = as_version(entry, call.resource, self._core.registry.several(call.resource))
         if call.view.kind == "Table":
             objects = [msgspec.json.decode(body)]
@@ -191,7 +195,7 @@ class Watches:
             body = tables.partial(body)
         return b'{"type":"' + type_.encode() + b'","object":' + body + b"}\n"
 
-    def _bookmark(self, call: Call, version: int, *, initial: bool = False) -> bytes:
+    def _bookmark(self, call: ApiCall, version: int, *, initial: bool = False) -> bytes:
         resource = call.resource
         meta: Json = {"resourceVersion": str(version), "creationTimestamp": None}
         if initial:
@@ -214,7 +218,7 @@ class Watches:
         return msgspec.json.encode({"type": type_, "object": obj}) + b"\n"
 
 
-def _wants_initial(call: Call) -> bool | None:
+def _wants_initial(call: ApiCall) -> bool | None:
     query = call.request.query
     match, initial = query.get("resourceVersionMatch", ""), query.get("sendInitialEvents", "")
     if not initial:
@@ -230,7 +234,7 @@ def _wants_initial(call: Call) -> bool | None:
     return call.flag("sendInitialEvents")
 
 
-async def _wait(log: Log, cursor: int, seconds: float) -> None:
+async def _wait(log: ChangeLog, cursor: int, seconds: float) -> None:
     """Waits for a change from `cursor` on, or until the timeout."""
     if log.next != cursor:
         return

@@ -15,7 +15,7 @@ from serinus.api.resources import CRDS, Resource
 from serinus.kube.transport import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Response
 from serinus.local.apiserver import objectmeta, strategy
 from serinus.local.apiserver.conversion import converted
-from serinus.local.apiserver.core import Call, Core
+from serinus.local.apiserver.core import ApiCall, Core
 from serinus.local.apiserver.errors import (
     StatusError,
     already_exists,
@@ -50,7 +50,7 @@ _LONGEST_MANAGER = 128
 _ENCODE = msgspec.json.Encoder(order="sorted").encode
 
 
-def dry_run(call: Call, options: Json | None = None) -> bool:
+def dry_run(call: ApiCall, options: Json | None = None) -> bool:
     """Whether this is a dry run. Raises 422 for any value but `All`."""
     value = call.request.query.get("dryRun", "")
     listed = (options or {}).get("dryRun") or []
@@ -61,7 +61,7 @@ def dry_run(call: Call, options: Json | None = None) -> bool:
     return bool(values)
 
 
-def manager(call: Call) -> str:
+def manager(call: ApiCall) -> str:
     """The manager for managedFields: the query's fieldManager, else the program's name in the User-Agent."""
     named = call.request.query.get("fieldManager", "")
     if len(named.encode()) > _LONGEST_MANAGER:
@@ -74,12 +74,12 @@ def manager(call: Call) -> str:
     return named or "".join(c if c.isprintable() else "?" for c in program) or "unknown"
 
 
-async def create(core: Core, call: Call) -> Response:
+async def create(core: Core, call: ApiCall) -> Response:
     obj = object_of(call, body_of(call.request))
     return await create_object(core, call, obj, dry=dry_run(call))
 
 
-async def create_object(core: Core, call: Call, obj: Json, *, dry: bool, applied: bool = False) -> Response:
+async def create_object(core: Core, call: ApiCall, obj: Json, *, dry: bool, applied: bool = False) -> Response:
     check_place(call, obj)
     check_namespace(core, call)
     _begin_metadata(core, call, obj["metadata"])
@@ -105,7 +105,7 @@ async def create_object(core: Core, call: Call, obj: Json, *, dry: bool, applied
     return _answer(core, call, await written, 201)
 
 
-def _begin_metadata(core: Core, call: Call, meta: Json) -> None:
+def _begin_metadata(core: Core, call: ApiCall, meta: Json) -> None:
     """Sets the metadata that the server gives a new object."""
     if meta.pop("resourceVersion", "") not in ("", "0"):
         raise bad_request("resourceVersion should not be set on objects to be created")
@@ -126,7 +126,7 @@ async def _accompany(core: Core, resource: Resource, obj: Json) -> None:
         await core.store.put(resource.group_resource, obj, expected=0)
 
 
-def _generated(core: Core, call: Call, prefix: str) -> str:
+def _generated(core: Core, call: ApiCall, prefix: str) -> str:
     for _ in range(8):
         name = prefix[:58] + core.suffix()
         if core.store.latest(call.key, call.namespace, name) is None:
@@ -134,7 +134,7 @@ def _generated(core: Core, call: Call, prefix: str) -> str:
     return prefix[:58] + core.suffix()
 
 
-async def update(core: Core, call: Call) -> Response:
+async def update(core: Core, call: ApiCall) -> Response:
     obj = object_of(call, body_of(call.request))
     check_place(call, obj)
     entry = core.store.latest(call.key, call.namespace, call.name)
@@ -154,7 +154,7 @@ async def update(core: Core, call: Call) -> Response:
     return await replace(core, call, entry, obj, dry=dry)
 
 
-async def patch(core: Core, call: Call) -> Response:
+async def patch(core: Core, call: ApiCall) -> Response:
     media = call.request.headers.get("content-type", "").split(";")[0].strip().lower()
     known = (
         (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
@@ -179,7 +179,7 @@ async def patch(core: Core, call: Call) -> Response:
     return await replace(core, call, entry, obj, dry=dry_run(call))
 
 
-def patched(call: Call, obj: Json, media: str, value: Any) -> Any:
+def patched(call: ApiCall, obj: Json, media: str, value: Any) -> Any:
     """The object after a patch of this media type. Raises 400, 413 and 422 if it is unreadable or does not apply."""
     try:
         if media == JSON_PATCH:
@@ -211,7 +211,7 @@ def check_patched(value: Any, entry: Entry) -> None:
     check_keys(value, size)
 
 
-async def _apply(core: Core, call: Call, value: Any) -> Response:
+async def _apply(core: Core, call: ApiCall, value: Any) -> Response:
     who, dry = call.request.query.get("fieldManager", ""), dry_run(call)
     if not who:
         flaw = FieldError("fieldManager", "FieldValueRequired", "", "is required for apply patch")
@@ -249,13 +249,13 @@ async def _apply(core: Core, call: Call, value: Any) -> Response:
     return await replace(core, call, entry, new, dry=dry, applied=True)
 
 
-def live(call: Call, entry: Entry) -> Json:
+def live(call: ApiCall, entry: Entry) -> Json:
     """The stored object in the call's version."""
     return converted(entry.object(), call.resource)
 
 
 async def replace(
-    core: Core, call: Call, entry: Entry, new: Json, *, dry: bool, applied: bool = False, tracked_as: str = ""
+    core: Core, call: ApiCall, entry: Entry, new: Json, *, dry: bool, applied: bool = False, tracked_as: str = ""
 ) -> Response:
     """Replaces the entry with `new` by the rules of the call's subresource. Returns the resulting object.
 
@@ -292,7 +292,7 @@ async def replace(
     return _answer(core, call, written, 200)
 
 
-def _install_crd(core: Core, call: Call, new: Json, old: Json | None, *, dry: bool) -> None:
+def _install_crd(core: Core, call: ApiCall, new: Json, old: Json | None, *, dry: bool) -> None:
     """Serves a definition's kinds at once. Raises 422 for an invalid one, which then adds no kinds."""
     if call.resource != CRDS or call.subresource or (old and old.get("spec") == new.get("spec")):
         return
@@ -306,7 +306,7 @@ def _install_crd(core: Core, call: Call, new: Json, old: Json | None, *, dry: bo
         raise invalid(CRDS.group, CRDS.kind, new["metadata"]["name"], flaws)
 
 
-def _check_identity(call: Call, entry: Entry, old: Json, new: Json) -> None:
+def _check_identity(call: ApiCall, entry: Entry, old: Json, new: Json) -> None:
     meta = new["metadata"]
     if meta.get("uid") and meta["uid"] != old["metadata"].get("uid"):
         raise conflict(
@@ -319,7 +319,7 @@ def _check_identity(call: Call, entry: Entry, old: Json, new: Json) -> None:
         raise conflict(call.resource, call.name)
 
 
-def _isolated(call: Call, old: Json, new: Json, applied: bool) -> Json:
+def _isolated(call: ApiCall, old: Json, new: Json, applied: bool) -> Json:
     """`old` with the part of `new` that this subresource may write."""
     if call.subresource == "status":
         result: Json = {**old, "status": new.get("status")}
@@ -337,7 +337,7 @@ def _isolated(call: Call, old: Json, new: Json, applied: bool) -> Json:
     return new
 
 
-def _check_finalizers(call: Call, old: Json, new: Json) -> None:
+def _check_finalizers(call: ApiCall, old: Json, new: Json) -> None:
     added = objectmeta.added_finalizers(old, new) if new.get("deletionTimestamp") else []
     if added:
         text = ", ".join(f'"{f}"' for f in added)
@@ -348,7 +348,7 @@ def _check_finalizers(call: Call, old: Json, new: Json) -> None:
         raise invalid(call.resource.group, call.resource.kind, call.name, [flaw])
 
 
-def _desired(call: Call, obj: Json) -> Any:
+def _desired(call: ApiCall, obj: Json) -> Any:
     """The part of the object whose changes increment `generation`."""
     if not call.kind.custom:
         return obj.get("spec")
@@ -372,7 +372,7 @@ def _in_order(obj: Json) -> Json:
     return first | obj
 
 
-def _imagined(core: Core, call: Call, obj: Json, version: str) -> Entry:
+def _imagined(core: Core, call: ApiCall, obj: Json, version: str) -> Entry:
     """The entry that a dry run returns."""
     if version:
         obj["metadata"]["resourceVersion"] = version
@@ -381,6 +381,6 @@ def _imagined(core: Core, call: Call, obj: Json, version: str) -> Entry:
     return entry
 
 
-def _answer(core: Core, call: Call, entry: Entry, status: int) -> Response:
+def _answer(core: Core, call: ApiCall, entry: Entry, status: int) -> Response:
     view = accepted(call.request.headers.get("accept", ""))
     return answer(view, shown(core, call, entry), status, call.headers())

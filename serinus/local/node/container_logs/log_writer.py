@@ -28,7 +28,7 @@ NICE = 5
 """Processes that serve requests take precedence over the log writer."""
 
 
-class Log:
+class ContainerLog:
     """One pipe and its log file."""
 
     def __init__(self, place: str, attempt: int, limit: int) -> None:
@@ -111,14 +111,14 @@ class Log:
 class Writer:
     def __init__(self, door: socket.socket, limit: int) -> None:
         self._door, self._limit = door, limit
-        self._logs: dict[str, Log] = {}
+        self._logs: dict[str, ContainerLog] = {}
         self._selector = selectors.DefaultSelector()
         self._selector.register(door, selectors.EVENT_READ, None)
 
     def run(self) -> None:
         while True:
             for key, _ in self._selector.select():
-                if isinstance(key.data, Log):
+                if isinstance(key.data, ContainerLog):
                     if self._logs.get(key.data.place) is key.data and key.data.read() == 0:
                         self._forget(key.data)
                 elif isinstance(key.data, Visitor):
@@ -128,7 +128,7 @@ class Writer:
                     visitor.settimeout(5)
                     self._selector.register(visitor, selectors.EVENT_READ, Visitor(visitor))
 
-    def _forget(self, log: Log) -> None:
+    def _forget(self, log: ContainerLog) -> None:
         self._selector.unregister(log.pipe)
         log.close()
         del self._logs[log.place]
@@ -153,7 +153,7 @@ class Writer:
         if "attempt" not in request:
             return
         if log is None:
-            log = self._logs[place] = Log(place, int(request["attempt"]), self._limit)
+            log = self._logs[place] = ContainerLog(place, int(request["attempt"]), self._limit)
             self._selector.register(log.pipe, selectors.EVENT_READ, log)
         else:
             log.begin(int(request["attempt"]))

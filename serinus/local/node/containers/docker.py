@@ -17,7 +17,7 @@ from serinus.api.meta import Json
 from serinus.kube.clock import Clock
 from serinus.local.node.containers.process import ProcessRuntime
 from serinus.local.node.containers.runtime import Check, CheckResult, ExecCheck, Exit, Launch, PodRef, Running
-from serinus.local.node.images import ImageError, ImageRule, Program
+from serinus.local.node.images import ImageError, ImageProgram, ImageRule
 from serinus.local.node.probing.checks import ask
 from serinus.local.node.probing.exec_check import end_of
 
@@ -80,7 +80,7 @@ class DockerRuntime(ProcessRuntime):
         self._memory: dict[str, int] = {}
         """Memory limits in bytes, by running id, of containers that have one and that Serinus did not kill."""
 
-    async def program(self, container: Json, rules: Sequence[ImageRule], namespace: str) -> Program:
+    async def program(self, container: Json, rules: Sequence[ImageRule], namespace: str) -> ImageProgram:
         image = str(container.get("image") or "")
         always = (container.get("imagePullPolicy") or "IfNotPresent") == "Always"
         code, output = await self._call(*inspect_command(image))
@@ -90,7 +90,7 @@ class DockerRuntime(ProcessRuntime):
                 raise ImageError(f'image "{image}" cannot be pulled by {self.engine}: {message.strip()[-300:]}')
             code, output = await self._call(*inspect_command(image))
         words = tuple(str(w) for w in container.get("command") or ())
-        return Program(words, tuple(str(w) for w in container.get("args") or ()), "", {}, output.strip())
+        return ImageProgram(words, tuple(str(w) for w in container.get("args") or ()), "", {}, output.strip())
 
     def remarks(self, launch: Launch) -> Sequence[str]:
         return ()

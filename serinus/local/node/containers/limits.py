@@ -21,19 +21,19 @@ MOST_PROCESSES = 1024
 """Processes of one container. A fork bomb reaches this within a second; a normal program does not."""
 
 
-class Verdict(NamedTuple):
+class LimitExceeded(NamedTuple):
     """Why a container was ended, for its status."""
 
     reason: str
     message: str
 
 
-class Limits:
+class MemoryLimits:
     """`verdicts`: of ended containers, by directory; the code that reports the end removes the entry."""
 
     def __init__(self, directory: Path, *, most: int = MOST_PROCESSES) -> None:
         self._directory, self._most = directory, most
-        self.verdicts: dict[Path, Verdict] = {}
+        self.verdicts: dict[Path, LimitExceeded] = {}
 
     async def keep(self, memory: Callable[[], Mapping[Path, int]]) -> None:
         """Checks without end. `memory()`: the limits in bytes of running containers, 0 for none."""
@@ -46,21 +46,21 @@ class Limits:
                 self.verdicts[place] = verdict
                 await asyncio.to_thread(end_all, self._directory, {place})
 
-    def look(self, limits: Mapping[Path, int]) -> dict[Path, Verdict]:
+    def look(self, limits: Mapping[Path, int]) -> dict[Path, LimitExceeded]:
         """The containers that exceed a limit now."""
         processes = of_containers(self._directory)
         judged = {place: self._judged(processes.get(place, []), limit) for place, limit in limits.items()}
         return {place: verdict for place, verdict in judged.items() if verdict is not None}
 
-    def _judged(self, processes: list[Process], limit: int) -> Verdict | None:
+    def _judged(self, processes: list[Process], limit: int) -> LimitExceeded | None:
         if len(processes) > self._most:
-            return Verdict(
+            return LimitExceeded(
                 "TooManyProcesses",
                 f"it had {counted(len(processes), 'process', 'processes')}, and a container may have {self._most} here",
             )
         # The quick sum counts shared memory several times, so only a sum beyond the limit is checked exactly.
         if limit and sum(p.memory for p in processes) > limit and (exact := exact_memory(processes)) > limit:
-            return Verdict(
+            return LimitExceeded(
                 "OOMKilled",
                 f"it used {exact} bytes of memory, and its resources.limits.memory is {limit}: raise the limit, "
                 "or let the program use less",

@@ -27,7 +27,7 @@ from serinus.local import processes
 from serinus.local.node.container_logs import logs
 from serinus.local.node.container_logs.log_pipes import PIPE, LogPipes
 from serinus.local.node.containers.ending import Ending
-from serinus.local.node.containers.limits import Limits, Verdict
+from serinus.local.node.containers.limits import LimitExceeded, MemoryLimits
 from serinus.local.node.containers.listeners import forbidden, is_own
 from serinus.local.node.containers.pod_processes import marked, of_containers
 from serinus.local.node.containers.program_file import found_program, why_not, working_dir
@@ -43,7 +43,7 @@ from serinus.local.node.containers.runtime import (
     PodRef,
     Running,
 )
-from serinus.local.node.images import ImageRule, Program, program_of
+from serinus.local.node.images import ImageProgram, ImageRule, program_of
 from serinus.local.node.probing import exec_check
 from serinus.local.node.probing.checks import ask
 from serinus.local.umask import of_pods
@@ -84,10 +84,10 @@ class ProcessRuntime:
         self._places: dict[str, Path] = {}
         """Container directory by running id."""
         self._pipes = LogPipes(directory, limit=log_limit)
-        self._limits = Limits(directory)
+        self._limits = MemoryLimits(directory)
         self._ending = Ending(directory)
 
-    async def program(self, container: Json, rules: Sequence[ImageRule], namespace: str) -> Program:
+    async def program(self, container: Json, rules: Sequence[ImageRule], namespace: str) -> ImageProgram:
         return program_of(container, rules, namespace)
 
     def directory(self, pod: PodRef) -> Path | None:
@@ -177,7 +177,7 @@ class ProcessRuntime:
         code = own.returncode if own.returncode is not None else UNKNOWN_EXIT
         return Exit(128 - code if code < 0 else code, True, *(why or ()))
 
-    async def _over(self, running: Running) -> Verdict | None:
+    async def _over(self, running: Running) -> LimitExceeded | None:
         """Ends the whole container after its first process, and completes its log."""
         processes.kill_group(*_identity(running))
         place = self._places.pop(running.id, None)

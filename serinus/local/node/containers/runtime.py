@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from serinus.api.meta import Json
-from serinus.local.node.images import ImageRule, Program
+from serinus.local.node.images import ImageProgram, ImageRule
 
 UNKNOWN_EXIT = 255
 """Exit code of a process that ended without a parent: its real code is unknown."""
@@ -112,7 +112,7 @@ class CannotStart(Exception):
 class Runtime(Protocol):
     name: str
 
-    async def program(self, container: Json, rules: Sequence[ImageRule], namespace: str) -> Program:
+    async def program(self, container: Json, rules: Sequence[ImageRule], namespace: str) -> ImageProgram:
         """The container's program. Raises ImageError if its image is unavailable."""
         ...
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from serinus.api.meta import Json
 from serinus.local.node.containers.runtime import CheckResult, Listens, Running
 from serinus.local.node.pod_context import Home, grace_of
-from serinus.local.node.podstatus import ContainerState
+from serinus.local.node.podstatus import TrackedContainer
 from serinus.local.node.probing import probes
 
 LISTEN_PATIENCE = 2.0
@@ -30,7 +30,7 @@ class Supervision:
     name: str
     path: str
     spec: Callable[[], Json]
-    state: ContainerState
+    state: TrackedContainer
     running: Running
     env: Mapping[str, str]
     working_dir: str
@@ -68,10 +68,10 @@ class Supervision:
             elif ports_of(self.spec()):
                 group.create_task(self._await_listener())
 
-    async def _ask(self, probe: probes.Probe) -> CheckResult:
+    async def _ask(self, probe: probes.ContainerProbe) -> CheckResult:
         return await self.home.runtime.check(self.running, probe.check, probe.timeout)
 
-    async def _passes(self, kind: str, probe: probes.Probe) -> bool:
+    async def _passes(self, kind: str, probe: probes.ContainerProbe) -> bool:
         """Follows a probe whose failure ends the container. True once a startup probe has succeeded.
 
         It ends the container and returns False if the probe fails; a liveness probe is followed until then.

@@ -20,7 +20,7 @@ class BadProbe(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class ContainerProbe:
     """Times in seconds. `grace`: replaces the pod's grace period if this probe ends the container."""
 
     check: Check
@@ -32,7 +32,9 @@ class Probe:
     grace: float | None = None
 
 
-def probe_of(container: Json, field: str, ip: str, env: Mapping[str, str], working_dir: str = "") -> Probe | None:
+def probe_of(
+    container: Json, field: str, ip: str, env: Mapping[str, str], working_dir: str = ""
+) -> ContainerProbe | None:
     """The probe `readinessProbe`, `livenessProbe` or `startupProbe`, or None. Raises BadProbe if it is invalid."""
     given: Json | None = container.get(field)
     if not given:
@@ -41,7 +43,7 @@ def probe_of(container: Json, field: str, ip: str, env: Mapping[str, str], worki
     if check is None:
         raise BadProbe(f"{field}: names none of httpGet, tcpSocket, exec, grpc")
     grace = given.get("terminationGracePeriodSeconds")
-    return Probe(
+    return ContainerProbe(
         check,
         float(given.get("initialDelaySeconds") or 0),
         float(given.get("periodSeconds") or 10),
@@ -87,9 +89,9 @@ def port_of(container: Json, value: object, where: str) -> int:
 
 
 async def follow(
-    probe: Probe,
+    probe: ContainerProbe,
     clock: Clock,
-    ask: Callable[[Probe], Awaitable[CheckResult]],
+    ask: Callable[[ContainerProbe], Awaitable[CheckResult]],
     tell: Callable[[bool, str], None],
     *,
     eager: bool = True,

@@ -9,7 +9,7 @@ from serinus.kube.informer import Informer
 from serinus.local.workloads.objects import EndpointSlice
 
 
-class Traffic:
+class TrafficState:
     """`drain`: seconds for gateways to follow after an address has left the slices."""
 
     def __init__(self, slices: Informer[EndpointSlice], *, drain: float = 1.0) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from serinus.api.pods.defaults import copied
-from serinus.local.schema.nodes import ANYTHING, Node
+from serinus.local.schema.nodes import ANYTHING, SchemaNode
 from serinus.local.schema.patching.field_sets import OWNED, Fields, child, granular, item_key
 
 Json = dict[str, Any]
 
 
-def merge(node: Node, live: Any, applied: Any) -> Any:
+def merge(node: SchemaNode, live: Any, applied: Any) -> Any:
     """The live value after the merge of the applied one."""
     if isinstance(applied, dict) and isinstance(live, dict) and granular(node, applied):
         out: Json = dict(live)
@@ -23,7 +23,7 @@ def merge(node: Node, live: Any, applied: Any) -> Any:
     return copied(applied)
 
 
-def _merged_list(node: Node, live: list[Any], applied: list[Any]) -> list[Any]:
+def _merged_list(node: SchemaNode, live: list[Any], applied: list[Any]) -> list[Any]:
     """Applied items in their order. Each item that only the live list has stays behind its predecessor."""
     items = node.items or ANYTHING
     have = {item_key(node, item): item for item in reversed(live)}
@@ -45,7 +45,7 @@ def _merged_list(node: Node, live: list[Any], applied: list[Any]) -> list[Any]:
     return leading + [item for run in runs.values() for item in run]
 
 
-def removed(node: Node, value: Any, fields: Fields) -> Any:
+def removed(node: SchemaNode, value: Any, fields: Fields) -> Any:
     """The value without these fields: the set's leaves, and containers that become empty."""
     if isinstance(value, dict):
         out: Json = {}
@@ -66,7 +66,7 @@ def removed(node: Node, value: Any, fields: Fields) -> Any:
     return value
 
 
-def _left(node: Node, value: Any, fields: Fields, *, item: bool = False) -> Any:
+def _left(node: SchemaNode, value: Any, fields: Fields, *, item: bool = False) -> Any:
     """The rest of a value; None if it is empty."""
     if not fields or not granular(node, value):
         return None

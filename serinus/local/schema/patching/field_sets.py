@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from serinus.api.pods.defaults import copied
-from serinus.local.schema.nodes import ANYTHING, LIST, Node
+from serinus.local.schema.nodes import ANYTHING, LIST, SchemaNode
 
 Json = dict[str, Any]
 Fields = dict[str, Any]
@@ -31,18 +31,18 @@ def is_fields(value: Any) -> bool:
     return isinstance(value, dict) and all(is_fields(below) for below in value.values())
 
 
-def child(node: Node, name: str) -> Node:
+def child(node: SchemaNode, name: str) -> SchemaNode:
     return node.fields.get(name) or node.values or ANYTHING
 
 
-def granular(node: Node, value: Any) -> bool:
+def granular(node: SchemaNode, value: Any) -> bool:
     """Whether the parts of this value have separate owners."""
     if isinstance(value, dict):
         return not node.atomic and node.shape != LIST
     return isinstance(value, list) and node.shape == LIST and node.list_type in ("map", "set")
 
 
-def item_key(node: Node, item: Any) -> str | None:
+def item_key(node: SchemaNode, item: Any) -> str | None:
     """The key of a list item; None if it lacks its keys."""
     if node.list_type == "set":
         return "v:" + json.dumps(item, separators=(",", ":"), ensure_ascii=False)
@@ -56,11 +56,11 @@ def item_key(node: Node, item: Any) -> str | None:
     return "k:" + json.dumps(keys, separators=(",", ":"), ensure_ascii=False) if keys else None
 
 
-def parts(node: Node, value: Any) -> dict[str, tuple[Node, Any]]:
+def parts(node: SchemaNode, value: Any) -> dict[str, tuple[SchemaNode, Any]]:
     """The owned parts of a granular value by key; the first one of equal items."""
     if isinstance(value, dict):
         return {f"f:{name}": (child(node, name), item) for name, item in value.items()}
-    by_key: dict[str, tuple[Node, Any]] = {}
+    by_key: dict[str, tuple[SchemaNode, Any]] = {}
     for item in value:
         key = item_key(node, item)
         if key is not None:
@@ -68,7 +68,7 @@ def parts(node: Node, value: Any) -> dict[str, tuple[Node, Any]]:
     return by_key
 
 
-def repeated(node: Node, value: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+def repeated(node: SchemaNode, value: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     """The paths of list items that repeat the keys of an earlier item."""
     if not granular(node, value):
         return []
@@ -84,7 +84,7 @@ def repeated(node: Node, value: Any, path: tuple[str, ...] = ()) -> list[tuple[s
     return paths
 
 
-def all_of(node: Node, value: Any, *, containers: bool) -> Fields:
+def all_of(node: SchemaNode, value: Any, *, containers: bool) -> Fields:
     """All fields of a value. `containers`: maps and lists count as fields too, not only their content."""
     if not granular(node, value) or not value:
         return {}

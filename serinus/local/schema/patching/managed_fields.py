@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from serinus.local.schema.kinds import Kind
-from serinus.local.schema.nodes import Node
+from serinus.local.schema.nodes import SchemaNode
 from serinus.local.schema.patching.apply_merge import merge, removed
 from serinus.local.schema.patching.field_sets import (
     OWNED,
@@ -134,7 +134,7 @@ def track(kind: Kind, old: Json | None, new: Json, *, manager: str, now: str, su
     return _sorted(_capped(out))
 
 
-def _compared(node: Node, old: Any, new: Any) -> tuple[Fields, Fields]:
+def _compared(node: SchemaNode, old: Any, new: Any) -> tuple[Fields, Fields]:
     """(added or changed, removed) fields of two granular values."""
     before, after = parts(node, old), parts(node, new)
     changed: Fields = {}
@@ -183,7 +183,12 @@ def _conflicts(
 
 
 def _different(
-    node: Node, live: Any, applied: Any, applied_fields: Fields, path: tuple[str, ...], paths: list[tuple[str, ...]]
+    node: SchemaNode,
+    live: Any,
+    applied: Any,
+    applied_fields: Fields,
+    path: tuple[str, ...],
+    paths: list[tuple[str, ...]],
 ) -> None:
     have = parts(node, live)
     for key, (below, value) in parts(node, applied).items():
@@ -208,7 +213,7 @@ def _shared(paths: Fields, fields: Fields, path: tuple[str, ...], leaves: list[t
             _shared(paths[key], fields[key], (*path, key), leaves)
 
 
-def _given_up(node: Node, out: Json, before: Fields, applied_fields: Fields, others: list[Json]) -> Json:
+def _given_up(node: SchemaNode, out: Json, before: Fields, applied_fields: Fields, others: list[Json]) -> Json:
     """The object without fields of the previous apply that are neither applied now nor owned by another manager."""
     dropped = difference(before, applied_fields)
     if dropped and others:

@@ -9,7 +9,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from serinus.api.pods.defaults import copied
-from serinus.local.schema.nodes import ANYTHING, Node
+from serinus.local.schema.nodes import ANYTHING, SchemaNode
 from serinus.local.schema.patching.identity import identities, identity
 
 Json = dict[str, Any]
@@ -22,7 +22,7 @@ class PatchError(Exception):
     """The patch is unreadable or does not apply to the object."""
 
 
-def merged(node: Node, obj: Json, patch: Json) -> Json:
+def merged(node: SchemaNode, obj: Json, patch: Json) -> Json:
     """The object after the patch. Raises PatchError."""
     directive = patch.get(_PATCH)
     if directive == "replace":
@@ -42,7 +42,7 @@ def merged(node: Node, obj: Json, patch: Json) -> Json:
     return out
 
 
-def _field(node: Node, out: Json, name: str, value: Any) -> None:
+def _field(node: SchemaNode, out: Json, name: str, value: Any) -> None:
     child = node.fields.get(name) or node.values or ANYTHING
     strategies, key = node.merges.get(name, (frozenset[str](), ""))
     old = out.get(name)
@@ -62,7 +62,7 @@ def _field(node: Node, out: Json, name: str, value: Any) -> None:
         out[name] = copied(value)
 
 
-def _by_key(item: Node, old: list[Any], patch: list[Any], key: str, name: str) -> list[Any]:
+def _by_key(item: SchemaNode, old: list[Any], patch: list[Any], key: str, name: str) -> list[Any]:
     """Merges lists of objects by key; new items come last."""
     entries: list[Json] = []
     for entry in patch:
@@ -74,7 +74,7 @@ def _by_key(item: Node, old: list[Any], patch: list[Any], key: str, name: str) -
     return _merged_by_key(item, old, entries, key)
 
 
-def _merged_by_key(item: Node, old: list[Any], entries: list[Json], key: str) -> list[Any]:
+def _merged_by_key(item: SchemaNode, old: list[Any], entries: list[Json], key: str) -> list[Any]:
     out: list[Any] = list(old)
     places: dict[Hashable, list[int]] = {}
     for i, have in enumerate(out):
@@ -101,7 +101,7 @@ def _added(old: list[Any], new: list[Any]) -> list[Any]:
     return old + [v for v in new if identity(v) not in have]
 
 
-def _directives(node: Node, out: Json, patch: Json) -> None:
+def _directives(node: SchemaNode, out: Json, patch: Json) -> None:
     for directive, value in patch.items():
         if directive.startswith(_DELETE):
             name, gone = directive.removeprefix(_DELETE), identities(_list_of(value, directive))
