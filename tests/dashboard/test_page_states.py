@@ -138,6 +138,35 @@ def test_what_the_user_may_not_do_is_absent_with_the_reason(page: Page) -> None:
     stage.end()
 
 
+@pytest.mark.parametrize("listed", [True, False], ids=["secret", "forbidden"])
+def test_objects_of_another_cluster_are_not_called_missing(page: Page, listed: bool) -> None:
+    """Istio's objects may be in the cluster that a Secret names. The page says so, and has the controller's reason."""
+    stage = Stage()
+    if not listed:
+        stage.before = refusing(403, "Forbidden", "secrets are not for you", "/secrets")
+    made = scenes.rollout()
+    made["spec"]["strategy"]["canary"]["trafficRouting"] = {"istio": {"virtualService": {"name": "front"}}}
+    stage.put({"kind": "Namespace", "metadata": {"name": "argo-rollouts"}})
+    home = {"namespace": "argo-rollouts"}
+    stage.put({"kind": "Lease", "metadata": {"name": "argo-rollouts-controller-lock", **home}, "spec": {}})
+    labels = {"istio.argoproj.io/primary-cluster": "true"}
+    stage.put({"kind": "Secret", "metadata": {"name": "mesh", "labels": labels, **home}, "data": {}})
+    scenes.with_revisions(stage.put, made)
+    stage.open()
+    page.goto(f"{stage.url}rollout/default/web")
+    box = page.get_by_role("region", name="Now")
+    said = (
+        "Not read here: Istio's objects are in the cluster that Secret argo-rollouts/mesh names"
+        if listed
+        else "Not read here: VirtualService front is not in this cluster. A Secret with the label"
+    )
+    expect(box).to_contain_text(said)
+    expect(box).to_contain_text("the reasons above are those that the controller reported")
+    expect(box.locator("#why")).to_contain_text("PauseStep")
+    expect(box).not_to_contain_text("not found")
+    stage.end()
+
+
 def test_markup_in_names_and_messages_stays_text(stage: Stage, page: Page) -> None:
     """Any user who may write a Rollout can set a message; it must not run in the browser of a reader."""
     evil = "<img src=x onerror=\"document.title='hacked'\"><script>document.title='hacked'</script>"
