@@ -238,6 +238,21 @@ async def definition_of_another_version(there: There) -> None:
     await there.until(healthy)
 
 
+async def definition_deleted_in_mid_canary(there: There) -> None:
+    """The API server deletes the objects with it, and serves the kind no more."""
+    wanted = await there.at_20()
+    lost = [each for each in every_definition() if each["metadata"]["name"] in {k.group_resource for k in there.kinds}]
+    for each in lost:
+        await there.stage.client.delete(CRDS, each["metadata"]["name"])
+    await there.until(says("the API server does not serve", "install the definition of"))
+    for each in lost:
+        await there.stage.client.create(CRDS, each)
+    there.strange.clear()
+    await there.apply(*there.objects)
+    await there.until_same(wanted)
+    await there.until(lambda status: not said(status))
+
+
 async def reads_refused(there: There) -> None:
     there.refused = lambda request: request.method == "GET" and there.is_of_router(request)
     await there.begin()
@@ -298,6 +313,7 @@ STATES: dict[str, Callable[[There], Awaitable[None]]] = {
         changed_by_hand,
         definition_absent,
         definition_of_another_version,
+        definition_deleted_in_mid_canary,
         reads_refused,
         writes_refused,
         owned_by_another,
@@ -305,7 +321,7 @@ STATES: dict[str, Callable[[There], Awaitable[None]]] = {
     )
 }
 OF_OBJECTS = ("missing", "deleted_in_mid_canary", "changed_by_hand")
-OF_DEFINITIONS = ("definition_absent", "definition_of_another_version")
+OF_DEFINITIONS = ("definition_absent", "definition_of_another_version", "definition_deleted_in_mid_canary")
 
 
 @pytest.mark.parametrize(("page", "state"), crossed(SAMPLES, STATES))

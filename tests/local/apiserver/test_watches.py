@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from serinus.api.resources import CONFIG_MAPS, SECRETS
+from serinus.api.resources import CONFIG_MAPS, CRDS, SECRETS, Resource
 from serinus.kube.client import Client
 from serinus.kube.transport import Response
 
@@ -148,3 +148,28 @@ async def test_two_hundred_watchers_share_one_encoding(client: Client, answer: C
     pieces = await asyncio.gather(*waiting)
     assert len(set(pieces)) == 1
     assert pieces[0].startswith(b'{"type":"ADDED","object":{')
+
+
+@pytest.mark.parametrize("objects", [0, 1])
+async def test_a_watch_ends_when_the_definition_of_its_kind_is_deleted(
+    client: Client, answer: Any, objects: int
+) -> None:
+    """Kubernetes ends it too. A client then learns from a 404 that the kind is not served."""
+    names = {"plural": "hats", "kind": "Hat"}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}
+    spec = {"group": "shop.example.com", "scope": "Namespaced", "names": names, "versions": [version]}
+    await client.create(CRDS, {"metadata": {"name": "hats.shop.example.com"}, "spec": spec})
+    hats = Resource("shop.example.com", "v1", "hats", "Hat")
+    for number in range(objects):
+        await client.create(hats, {"metadata": {"name": f"hat-{number}"}}, "default")
+    listed = await client.list(hats, "default")
+    began = asyncio.get_running_loop().time()
+    version_seen = listed.metadata.resource_version
+    watch = await answer(
+        "GET", f"/apis/{hats.group}/v1/hats?watch=true&resourceVersion={version_seen}&timeoutSeconds=300"
+    )
+    seen = asyncio.create_task(shown(watch))
+    await asyncio.sleep(1)
+    await client.delete(CRDS, "hats.shop.example.com")
+    assert await seen == [("DELETED", f"hat-{number}") for number in range(objects)]
+    assert asyncio.get_running_loop().time() - began < 2

@@ -216,7 +216,7 @@ async def _remove_crd(core: Core, entry: Entry) -> Entry:
         obj["metadata"].setdefault("deletionTimestamp", core.now())
         return await core.store.put(CRDS.group_resource, obj, expected=latest.version)
     gone = await core.store.delete(CRDS.group_resource, "", entry.name, expected=latest.version)
-    core.registry.remove_crd(entry.name)
+    _unserve(core, entry.name)
     return gone
 
 
@@ -229,4 +229,10 @@ async def _finish_crd(core: Core, resource: Resource) -> None:
     obj["metadata"]["finalizers"] = [f for f in obj["metadata"].get("finalizers", []) if f != _CLEANUP]
     if obj["metadata"].get("deletionTimestamp") and is_free(obj):
         await core.store.delete(CRDS.group_resource, "", entry.name, expected=entry.version)
-        core.registry.remove_crd(entry.name)
+        _unserve(core, entry.name)
+
+
+def _unserve(core: Core, definition: str) -> None:
+    """Stops serving the kinds of a definition, and ends their watches: the name of one is that of its resource."""
+    core.registry.remove_crd(definition)
+    core.store.log(definition).wake()

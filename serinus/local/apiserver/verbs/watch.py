@@ -104,7 +104,7 @@ class Watches:
                 yield lines
                 continue
             now = loop.time()
-            if now >= ends:
+            if now >= ends or not self._serves(call):
                 break
             if bookmarks and now >= next_bookmark:
                 yield self._bookmark(call, core.store.revision)
@@ -113,6 +113,11 @@ class Watches:
             await _wait(log, cursor, min(ends, next_bookmark if bookmarks else ends) - now)
         if bookmarks and log.next == cursor:
             yield self._bookmark(call, core.store.revision)
+
+    def _serves(self, call: Call) -> bool:
+        """Whether the kind is still served. The definition of a custom one may be deleted while it is watched."""
+        resource = call.resource
+        return self._core.registry.kind(resource.group, resource.version, resource.plural) is not None
 
     async def _failed(self, failure: StatusError) -> AsyncIterator[bytes]:
         yield self._plain("ERROR", failure.status())
