@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from serinus.analysis.expr.condition import Condition
+from serinus.analysis.expr.condition import CompiledCondition
 from serinus.analysis.expr.errors import ConditionError, TooMuchWork
 from serinus.analysis.expr.limits import STEPS
 from serinus.analysis.limits import UNLIMITED, AnalysisLimits
@@ -27,15 +27,15 @@ class _Conditions:
     """A cache of parsed conditions. The least recently used one is dropped."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, Condition] = OrderedDict()
+        self._kept: OrderedDict[str, CompiledCondition] = OrderedDict()
         self._size = 0
 
-    def get(self, text: str) -> Condition:
+    def get(self, text: str) -> CompiledCondition:
         condition = self._kept.get(text)
         if condition is not None:
             self._kept.move_to_end(text)
             return condition
-        condition = self._kept[text] = Condition(text)
+        condition = self._kept[text] = CompiledCondition(text)
         self._size += len(text)
         while self._size > MOST_KEPT:
             oldest, _ = self._kept.popitem(last=False)

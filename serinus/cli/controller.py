@@ -44,7 +44,7 @@ def _run(call: Call) -> int:
     from serinus.cli.cluster.session import connection_flags
     from serinus.controller import log
     from serinus.controller.manager import lease_namespace
-    from serinus.controller.monitoring.health import PortTaken
+    from serinus.controller.monitoring.health import ProbePortTaken
     from serinus.kube.configuration.config import ConfigError, load
 
     log.start(call.text("loglevel"), "json" if call.text("logformat") == "json" else "text")
@@ -61,7 +61,7 @@ def _run(call: Call) -> int:
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(_follow(connection, options, elsewhere, limit))
-    except PortTaken as error:
+    except ProbePortTaken as error:
         raise Problem(str(error)) from None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from serinus.cli.framework.errors import Problem
-from serinus.routing.route_probes import Answer, Probe, difference, probes
+from serinus.routing.route_probes import Probe, ProbeAnswer, difference, probes
 
 Json = dict[str, Any]
 TIMES = 30
@@ -43,7 +43,7 @@ def _address(url: str) -> SplitResult:
     return address
 
 
-def _ask(address: SplitResult, probe: Probe) -> Answer:
+def _ask(address: SplitResult, probe: Probe) -> ProbeAnswer:
     """One request on its own connection, as many separate clients send it."""
     name, port = address.hostname or "", address.port
     connection = http.client.HTTPConnection(name, port or 80, timeout=SECONDS)
@@ -55,9 +55,9 @@ def _ask(address: SplitResult, probe: Probe) -> Answer:
         connection.request("GET", probe.path, headers=headers)
         answer = connection.getresponse()
         digest = hashlib.sha256(answer.read(READ)).hexdigest()[:8]
-        return Answer(answer.status, answer.getheader("Location") or "", digest)
+        return ProbeAnswer(answer.status, answer.getheader("Location") or "", digest)
     except (OSError, http.client.HTTPException) as error:
-        return Answer(error=f"{type(error).__name__}: {error}")
+        return ProbeAnswer(error=f"{type(error).__name__}: {error}")
     finally:
         connection.close()
 

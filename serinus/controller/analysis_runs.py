@@ -134,8 +134,8 @@ class AnalysisRuns:
         if version < self._written.get(key, 0):
             return False  # the event of our own write wakes it
         self._written.pop(key, None)
-        seen, until = self._rests.pop(key, (0, 0.0))
-        if version == seen and began < until and key not in self._woken:
+        assessed, until = self._rests.pop(key, (0, 0.0))
+        if version == assessed and began < until and key not in self._woken:
             self._queue.add_at(key, until)
             return False
         return True
@@ -189,14 +189,14 @@ class AnalysisRuns:
         entry = self.aside.failed(key, run.metadata.generation, error, seconds, now)
         self._measures.failed(key)
         known = self._resolved.get(key)
-        said = Hidden(known.resolved.secrets if known else ()).foreign(entry.words, LONGEST_MESSAGE)
+        message = Hidden(known.resolved.secrets if known else ()).foreign(entry.words, LONGEST_MESSAGE)
         unexpected = None if isinstance(error, TooMuch) else error
         fields = {"namespace": key[0], "analysisrun": key[1], "again_in": f"{entry.until - now:.1f}s"}
-        log.error("set aside: %s", said, exc_info=unexpected, extra={"fields": fields})
+        log.error("set aside: %s", message, exc_info=unexpected, extra={"fields": fields})
         if unexpected is None or entry.failures >= ATTEMPTS:
-            return failed(run, said, await self._measured(key, run, endings(run)))
+            return failed(run, message, await self._measured(key, run, endings(run)))
         self._queue.add_at(key, entry.until)
-        self._happened(run, [Event("SetAside", said, "Warning")])
+        self._happened(run, [Event("SetAside", message, "Warning")])
         return None
 
     async def _assess(
@@ -272,12 +272,12 @@ class AnalysisRuns:
         """
         names, space = secret_names(run.spec.args), run.metadata.namespace
         try:
-            found = await asyncio.gather(*(self._reach.secret(space, name) for name in names))
+            secrets = await asyncio.gather(*(self._reach.secret(space, name) for name in names))
         except ProviderError as error:
             if isinstance(error.__cause__, ApiError) and not isinstance(error.__cause__, Forbidden):
                 raise error.__cause__ from None
             raise AnalysisProblem(f"Unable to resolve metric arguments: {error}") from error
-        return dict(zip(names, found, strict=True))
+        return dict(zip(names, secrets, strict=True))
 
     async def write(self, key: Key, run: AnalysisRun, assessed: Assessed) -> Assessed:
         """Writes the status and returns the status that the server accepted.
@@ -310,7 +310,7 @@ class AnalysisRuns:
         for _ in range(5):
             held = {"uid": run.metadata.uid, "resourceVersion": version}
             try:
-                made = await self._client.patch(ANALYSIS_RUNS, key[1], {"metadata": held, "status": patch}, key[0])
+                patched = await self._client.patch(ANALYSIS_RUNS, key[1], {"metadata": held, "status": patch}, key[0])
             except Conflict:
                 live = converted(await self._client.get(ANALYSIS_RUNS, key[1], key[0]), AnalysisRun)
                 if live.metadata.uid != run.metadata.uid or live.status != run.status:
@@ -319,7 +319,7 @@ class AnalysisRuns:
                 continue
             except NotFound:
                 return
-            self._written[key] = _number(made["metadata"]["resourceVersion"])
+            self._written[key] = _number(patched["metadata"]["resourceVersion"])
             return
         raise Conflict(409, "Conflict", f"AnalysisRun {key[1]} keeps changing")
 

@@ -397,10 +397,10 @@ def _names(about: Rollout | Experiment) -> frozenset[tuple[str, str]]:
         return frozenset()
 
 
-def _own(about: Rollout | Experiment, found: Iterable[T]) -> Iterable[T]:
+def _own(about: Rollout | Experiment, objects: Iterable[T]) -> Iterable[T]:
     """Objects that it controls, and those whose names may collide with its own."""
     uid, start = about.metadata.uid, f"{about.metadata.name}-"
-    for obj in found:
+    for obj in objects:
         owner = obj.metadata.controller()
         if obj.metadata.name.startswith(start) or (owner is not None and owner.uid == uid):
             yield obj
@@ -445,12 +445,12 @@ def _trimmed_pod(pod: Pod) -> Pod:
     """Keeps containers only for a pod that is not ready: they have the cause."""
     status = pod.status
     conditions = [c for c in status.conditions if c.type in ("Ready", "PodScheduled")]
-    kept = PodStatus(status.phase, conditions=conditions)
+    trimmed = PodStatus(status.phase, conditions=conditions)
     if not pod.ready():
-        kept.reason, kept.message = status.reason, status.message
-        kept.init_container_statuses = [_trimmed_container(c) for c in status.init_container_statuses]
-        kept.container_statuses = [_trimmed_container(c) for c in status.container_statuses]
-    return structs.replace(pod, metadata=_trimmed(pod.metadata), status=kept)
+        trimmed.reason, trimmed.message = status.reason, status.message
+        trimmed.init_container_statuses = [_trimmed_container(c) for c in status.init_container_statuses]
+        trimmed.container_statuses = [_trimmed_container(c) for c in status.container_statuses]
+    return structs.replace(pod, metadata=_trimmed(pod.metadata), status=trimmed)
 
 
 def _trimmed_container(one: ContainerStatus) -> ContainerStatus:
@@ -478,8 +478,8 @@ def _trimmed(metadata: M) -> M:
     """Without kubectl's annotation with a copy of the whole object."""
     if LAST_APPLIED not in metadata.annotations:
         return metadata
-    kept = {k: v for k, v in metadata.annotations.items() if k != LAST_APPLIED}
-    return structs.replace(metadata, annotations=kept)
+    annotations = {k: v for k, v in metadata.annotations.items() if k != LAST_APPLIED}
+    return structs.replace(metadata, annotations=annotations)
 
 
 def _discard(index: dict[Any, set[Any]], where: Any, key: Any) -> None:

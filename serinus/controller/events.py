@@ -324,17 +324,17 @@ class Recorder:
 
     async def _look_for_earlier(self, waiting: _Waiting) -> None:
         """Lists once the Events that an earlier process wrote about the object. An object created since has none."""
-        uid, made = waiting.same[0], parse_time(waiting.created)
-        if not self._may_list or uid in self._looked_at or made is None or made >= self._begun:
+        uid, created = waiting.same[0], parse_time(waiting.created)
+        if not self._may_list or uid in self._looked_at or created is None or created >= self._begun:
             return
         space, selector = str(waiting.involved["namespace"]), f"involvedObject.uid={uid}"
         try:
-            found = await self._client.list(EVENTS, space, fields=selector, type=_Found)
+            listed = await self._client.list(EVENTS, space, fields=selector, type=_Found)
         except Forbidden:
             self._may_list = False
             log.info("Events may not be listed: those of an earlier process are not counted on")
             return
-        for event in found.items:
+        for event in listed.items:
             if event.source.component == COMPONENT:
                 same = (uid, event.type, event.reason, event.message)
                 at = parse_time(event.last_timestamp or "") or 0.0

@@ -7,14 +7,14 @@ from serinus.api.names import HASH
 from serinus.engine.core.plan import Action
 
 
-def missing_label(found: ObjectMeta, action: Action) -> Action | None:
+def missing_label(existing: ObjectMeta, action: Action) -> Action | None:
     """The action that restores our own ReplicaSet's hash label, which another writer removed or changed."""
-    wanted = ((action.body.get("metadata") or {}).get("labels") or {}).get(HASH)
-    if found.controller() is None or wanted is None or found.labels.get(HASH) == wanted:
+    pod_hash = ((action.body.get("metadata") or {}).get("labels") or {}).get(HASH)
+    if existing.controller() is None or pod_hash is None or existing.labels.get(HASH) == pod_hash:
         return None
-    patch: Json = {"metadata": {"labels": {HASH: wanted}}}
+    patch: Json = {"metadata": {"labels": {HASH: pod_hash}}}
     because = f"another writer changed its label {HASH}"
-    return Action("patch", "ReplicaSet", action.name, because, patch, uid=found.uid)
+    return Action("patch", "ReplicaSet", action.name, because, patch, uid=existing.uid)
 
 
 def of_somebody_else(metadata: ObjectMeta, uid: str) -> bool:

@@ -40,9 +40,9 @@ async def sentence(client: Client, resource: Resource, namespace: str, action: A
         return ""
     parts, text = undone[0]
     more = f" (and {counted(len(undone) - 1, 'more field')})" if len(undone) > 1 else ""
-    wanted = "removed" if text == "null" else f"set to {_short(text)}"
+    desired = "removed" if text == "null" else f"set to {_short(text)}"
     return (
-        f"{path_of(parts)}{more} of {what} is {wanted} and changed back each time: {_who(live, parts, client.manager)}"
+        f"{path_of(parts)}{more} of {what} is {desired} and changed back each time: {_who(live, parts, client.manager)}"
     )
 
 
@@ -67,12 +67,12 @@ def _names(entries: Any) -> str:
 def _owns(fields: Json, parts: tuple[str, ...]) -> bool:
     """Whether fieldsV1 contains this field, or a parent that is owned as a whole."""
     for part in parts:
-        found = fields.get(f"f:{part}")
-        if found is None:
+        below = fields.get(f"f:{part}")
+        if below is None:
             return False
-        if not found:
+        if not below:
             return True
-        fields = found
+        fields = below
     return True
 
 

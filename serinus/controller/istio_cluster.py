@@ -48,12 +48,12 @@ class IstioCluster:
         except Forbidden as error:
             raise ApiError(MISDIRECTED, error.reason, f"{source}: {error}") from error
         if answer.status in (401, 403) and request.method == "GET":
-            said = error_from(answer.status, answer.body).message
+            message = error_from(answer.status, answer.body).message
             raise _elsewhere(
-                Forbidden(answer.status, "Forbidden", said),
+                Forbidden(answer.status, "Forbidden", message),
                 source,
                 request,
-                f"{said}: grant its user get, list, watch and patch of virtualservices and destinationrules",
+                f"{message}: grant its user get, list, watch and patch of virtualservices and destinationrules",
             )
         return answer
 
@@ -66,13 +66,13 @@ class IstioCluster:
 
     async def _choice(self) -> tuple[str, Handler]:
         try:
-            found = await Client(self._own).list(SECRETS, self._namespace, type=dict, labels=LABELS)
+            secrets = await Client(self._own).list(SECRETS, self._namespace, type=dict, labels=LABELS)
         except Forbidden as error:
             self.doubt = f"Secrets of namespace {self._namespace} cannot be listed: {error.message}"
             log.warning("the cluster for Istio's objects is this one: Secrets cannot be listed: %s", error.message)
             return "", self._own
         try:
-            secret = primary_cluster(found.items, self._namespace)
+            secret = primary_cluster(secrets.items, self._namespace)
             if secret is None:
                 return "", self._own
             connection = from_secret(secret[1], secret[0])
@@ -82,9 +82,9 @@ class IstioCluster:
         return secret[0], self._connect(connection)
 
 
-def _elsewhere(error: ApiError, source: str, request: Request, said: str) -> ApiError:
+def _elsewhere(error: ApiError, source: str, request: Request, message: str) -> ApiError:
     """A read of the other cluster that failed. A write keeps the class of its error, which decides what is done next."""
-    text = f"the cluster of {source} for Istio's objects does not let them be read: {said}"
+    text = f"the cluster of {source} for Istio's objects does not let them be read: {message}"
     if request.method == "GET":
         return ApiError(MISDIRECTED, error.reason, text)
-    return type(error)(error.code, error.reason, f"the cluster of {source}: {said}", retry_after=error.retry_after)
+    return type(error)(error.code, error.reason, f"the cluster of {source}: {message}", retry_after=error.retry_after)

@@ -68,22 +68,22 @@ class MarkedObjects:
 
     async def _marked(self, resource: Resource) -> set[Key]:
         """The objects with the name of a Rollout that does not name them."""
-        found: set[Key] = set()
+        keys: set[Key] = set()
         async for page in self._client.pages(resource, self._namespace, type=dict, limit=PAGE):
             for each in page.items:
                 key = (each["metadata"].get("namespace", ""), each["metadata"]["name"])
                 owner = self._cache.rollouts.items.get((key[0], _owner(each)))
                 if _owner(each) and not (owner is not None and _names(owner, resource, key[1])):
-                    found.add(key)
-        return found
+                    keys.add(key)
+        return keys
 
     async def _done(self, router: Router[Any], resource: Resource, key: Key) -> bool:
         """False if the Rollout's present spec is not observed yet: that decides."""
         try:
-            seen: Json = await self._client.get(resource, key[1], key[0])
+            obj: Json = await self._client.get(resource, key[1], key[0])
         except NotFound:
             return True
-        name = _owner(seen)
+        name = _owner(obj)
         rollout = self._cache.rollouts.items.get((key[0], name))
         if not name or (rollout is not None and _names(rollout, resource, key[1])):
             return True
@@ -91,7 +91,7 @@ class MarkedObjects:
             return False
         if rollout is None and await rollout_exists(self._client, key[0], name):
             return True  # another instance of the controller manages it
-        for write in router.unmark(key[1], seen):
+        for write in router.unmark(key[1], obj):
             precondition = {"uid": write.uid, "resourceVersion": write.resource_version}
             body = {**write.body, "metadata": {**(write.body.get("metadata") or {}), **precondition}}
             await self._client.patch(resource, key[1], body, key[0])

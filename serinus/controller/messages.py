@@ -50,9 +50,9 @@ def as_written(about: Subject, plan: Plan, acted: Iterable[int], *, status: bool
         action = plan.actions[index]
         if action.kind == type(about).__name__ and action.name == about.metadata.name and action.verb == "patch":
             change_of: Json = action.body.get("metadata") or {}
-            for kept, change in ((annotations, change_of.get("annotations")), (labels, change_of.get("labels"))):
+            for values, change in ((annotations, change_of.get("annotations")), (labels, change_of.get("labels"))):
                 for key, value in (change or {}).items():
-                    kept.pop(key, None) if value is None else kept.update({key: value})
+                    values.pop(key, None) if value is None else values.update({key: value})
     metadata = structs.replace(about.metadata, annotations=annotations, labels=labels)
     if not status or plan.status is None:
         return structs.replace(about, metadata=metadata)

@@ -126,10 +126,10 @@ class Reconciler(Generic[S]):
         """The plan; None if the object is gone, or if planning failed and the object is set aside."""
 
         def decide() -> Plan | None:
-            seen = self._see(self._cache, key, now)
-            if seen is None:
+            snapshot = self._see(self._cache, key, now)
+            if snapshot is None:
                 return None
-            return self._plan(structs.replace(seen, held=held) if held else seen)
+            return self._plan(structs.replace(snapshot, held=held) if held else snapshot)
 
         cpu = time.process_time()
         try:

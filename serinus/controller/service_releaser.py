@@ -44,9 +44,9 @@ class ServiceReleaser:
 
     def _service_changed(self, old: Service | None, new: Service | None) -> None:
         before, after = _owner(old), _owner(new)
-        seen = new or old
-        assert seen is not None
-        key = (seen.metadata.namespace, seen.metadata.name)
+        service = new or old
+        assert service is not None
+        key = (service.metadata.namespace, service.metadata.name)
         if before and before != after:
             self._led[before].discard(key)
         if after:
@@ -79,9 +79,9 @@ class ServiceReleaser:
         if held is not None:
             self._queue.add_at(key, held.until)
             return
-        seen = {**action.body.get("metadata", {}), "uid": action.uid, "resourceVersion": action.resource_version}
+        metadata = {**action.body.get("metadata", {}), "uid": action.uid, "resourceVersion": action.resource_version}
         try:
-            await self._client.patch(SERVICES, key[1], {**action.body, "metadata": seen}, key[0])
+            await self._client.patch(SERVICES, key[1], {**action.body, "metadata": metadata}, key[0])
         except ApiError as error:
             if not error.refused:
                 raise

@@ -86,7 +86,7 @@ def words(error: Exception) -> str:
     return shortened(f"an error of Serinus, which its log tells in full: {type(error).__name__}: {error}", 500)
 
 
-def status_of(about: Rollout | Experiment, said: str, now: float) -> Json | None:
+def status_of(about: Rollout | Experiment, message: str, now: float) -> Json | None:
     """The status patch that reports the error, made without the engine; None if the status already reports it.
 
     A successful plan removes the condition. A Rollout is Degraded meanwhile. The phase of an Experiment stays, because
@@ -94,11 +94,11 @@ def status_of(about: Rollout | Experiment, said: str, now: float) -> Json | None
     """
     code, at, conditions = SET_ASIDE.code, format_time(now), about.status.conditions
     old = next((c for c in conditions if c.type == code), None)
-    if old is not None and old.message == said:
+    if old is not None and old.message == message:
         return None
-    new = Condition(code, "True", at, old.last_transition_time if old else at, code, said)
+    new = Condition(code, "True", at, old.last_transition_time if old else at, code, message)
     status: Json = {"conditions": msgspec.to_builtins([*(c for c in conditions if c.type != code), new])}
     if isinstance(about, Rollout):
         generation = str(about.metadata.generation)
-        status |= {"phase": "Degraded", "message": f"{code}: {said}", "observedGeneration": generation}
+        status |= {"phase": "Degraded", "message": f"{code}: {message}", "observedGeneration": generation}
     return status

@@ -65,11 +65,11 @@ class StepPlugins:
 
     async def _called(self, question: Question) -> Answer:
         try:
-            found = self._known.get(question.name) or await self._find(question.name)
+            plugin = self._known.get(question.name) or await self._find(question.name)
             async with asyncio.timeout(TIME_LIMIT):
-                if isinstance(found, Configured):
-                    return Answer("Successful", disabled=True) if found.disabled else await execute(found, question)
-                return await getattr(found, question.operation.lower())(question)
+                if isinstance(plugin, Configured):
+                    return Answer("Successful", disabled=True) if plugin.disabled else await execute(plugin, question)
+                return await getattr(plugin, question.operation.lower())(question)
         except TimeoutError:
             return Answer("Error", f"no answer within {TIME_LIMIT:.0f} s")
         except Exception as error:  # plugin code is foreign: its errors must not end the controller
@@ -79,8 +79,8 @@ class StepPlugins:
         for row in await self._configured():
             self._known[row.name] = row
         for point in entry_points(group=ENTRY_POINTS, name=name):
-            made: Any = point.load()
-            self._known.setdefault(name, made() if isinstance(made, type) else made)
+            loaded: Any = point.load()
+            self._known.setdefault(name, loaded() if isinstance(loaded, type) else loaded)
         if name not in self._known:
             where = f"ConfigMap {self._namespace}/{CONFIG} (stepPlugins)"
             raise LookupError(f"no step plugin {name!r}: neither {where} nor an entry point {ENTRY_POINTS} has it")
@@ -90,12 +90,12 @@ class StepPlugins:
         from serinus.api.yaml import reader as go_yaml  # slow to import: only for plugins
 
         try:
-            found = await self._client.get(CONFIG_MAPS, CONFIG, self._namespace)
+            config_map = await self._client.get(CONFIG_MAPS, CONFIG, self._namespace)
         except NotFound:
             return []
         except ApiError as error:
             raise LookupError(f"ConfigMap {self._namespace}/{CONFIG} cannot be read: {error.message}") from error
-        data: Json = found.get("data") or {}
+        data: Json = config_map.get("data") or {}
         try:
             return msgspec.convert(go_yaml.load(data.get("stepPlugins") or "[]"), list[Configured])
         except (go_yaml.YamlError, msgspec.ValidationError) as error:
@@ -143,18 +143,18 @@ async def _exchanged(process: asyncio.subprocess.Process, asked: bytes, path: st
         stdin.close()
 
     async def read(stdout: asyncio.StreamReader) -> bytes:
-        found = b""
+        output = b""
         while piece := await stdout.read(LONGEST_ANSWER):
-            found += piece
-            if len(found) > LONGEST_ANSWER:
+            output += piece
+            if len(output) > LONGEST_ANSWER:
                 raise ValueError(f"{path} printed more than {LONGEST_ANSWER} bytes")
-        return found
+        return output
 
     async def complaints(stderr: asyncio.StreamReader) -> bytes:
-        found = b""
+        stderr_end = b""
         while piece := await stderr.read(LONGEST_ANSWER):
-            found = (found + piece)[-LONGEST_COMPLAINT:]
-        return found
+            stderr_end = (stderr_end + piece)[-LONGEST_COMPLAINT:]
+        return stderr_end
 
     try:
         async with asyncio.TaskGroup() as group:

@@ -42,13 +42,13 @@ def offers(rollout: Json, info: RolloutInfo, refusals: Refusals) -> list[Offer]:
     status: Json = rollout.get("status") or {}
 
     def blocked(action: str) -> str:
-        found = no_effect(action, rollout)
-        return found.why if found else ""
+        reason = no_effect(action, rollout)
+        return reason.why if reason else ""
 
     # Full promotion also works after an abort. The page then offers only retry, which repeats the steps.
     full = "it is aborted" if status.get("abort") else blocked("promote-full")
     needs: dict[str, Right] = {"pause": SPEC, "restart": SPEC}
-    found = [
+    every = [
         _offer(info, "promote", "Promote", _promote(rollout, info), blocked("promote")),
         _offer(
             info,
@@ -76,7 +76,7 @@ def offers(rollout: Json, info: RolloutInfo, refusals: Refusals) -> list[Offer]:
             blocked("restart"),
         ),
     ]
-    return [_allowed(offer, refusals.get(needs.get(offer.id, STATUS), "")) for offer in found]
+    return [_allowed(offer, refusals.get(needs.get(offer.id, STATUS), "")) for offer in every]
 
 
 def rollback(info: RolloutInfo, rs: ReplicaSetInfo, refusals: Refusals, referenced: bool) -> Offer:

@@ -74,16 +74,16 @@ class _OldApi:
         ns = request.match_info["ns"]
         keys = sorted(key for key in self._service.world.rollouts.items if key[0] == ns)
         viewer = viewer_of(request)
-        found = [info for key in keys if (info := await self._info(key, viewer, short=True)) is not None]
-        return _answer({"rollouts": found} if found else {})
+        infos = [info for key in keys if (info := await self._info(key, viewer, short=True)) is not None]
+        return _answer({"rollouts": infos} if infos else {})
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         if (failure := await self._synced()) is not None:
             return failure
-        found = await self._info(_key(request), viewer_of(request))
-        if found is None:
+        info = await self._info(_key(request), viewer_of(request))
+        if info is None:
             return _failure(f'rollout.argoproj.io "{request.match_info["name"]}" not found')
-        return _answer(found)
+        return _answer(info)
 
     async def act(self, request: web.Request) -> web.StreamResponse:
         ns, name = _key(request)
@@ -112,8 +112,8 @@ class _OldApi:
             try:
                 while True:
                     page.wake.clear()
-                    if (found := await self._info(key, viewer)) is not None:
-                        yield found
+                    if (info := await self._info(key, viewer)) is not None:
+                        yield info
                     await page.woken(AGAIN_SECONDS)
             finally:
                 self._service.hub.close(page)
@@ -134,18 +134,18 @@ class _OldApi:
                     while behind:
                         keys, behind = page.take(), page.behind
                         for key in sorted(keys):
-                            if key[0] == ns and (found := await self._info(key, viewer, short=True)) is not None:
-                                yield {"type": "Updated", "rolloutInfo": found}
+                            if key[0] == ns and (info := await self._info(key, viewer, short=True)) is not None:
+                                yield {"type": "Updated", "rolloutInfo": info}
             finally:
                 self._service.hub.close(page)
 
         return await _streamed(request, updates())
 
     async def _info(self, key: Key, viewer: Viewer, *, short: bool = False) -> Json | None:
-        seen = await self._service.seen(key, viewer)
-        if seen is None:
+        visible = await self._service.seen(key, viewer)
+        if visible is None:
             return None
-        rollout, around = seen
+        rollout, around = visible
         return shown(
             lambda: rollout_json(rollout, rollout_info(rollout, around), around, short=short),
             lambda why: {"objectMeta": {"name": key[1], "namespace": key[0]}, "status": "Unknown", "message": why},
@@ -191,8 +191,8 @@ async def _streamed(request: web.Request, results: AsyncIterator[Json]) -> web.S
 async def _changed(change: Any) -> web.StreamResponse:
     try:
         return _answer(await change)
-    except NothingToDo as found:
-        return _answer(found.rollout)
+    except NothingToDo as unchanged:
+        return _answer(unchanged.rollout)
     except (ApiError, Refused) as error:
         return _failure(str(error))
 

@@ -61,7 +61,7 @@ class Seen:
     """Whether the Rollout was paused."""
 
 
-def seen(rollout: Json) -> Json:
+def shown_state(rollout: Json) -> Json:
     """The state that a page sends back with a change."""
     status: Json = rollout.get("status") or {}
     return {
@@ -108,8 +108,8 @@ class Changes:
         async def change(rollout: Json) -> Json:
             _still(rollout, was)
             selector: Json = (rollout.get("spec") or {}).get("selector") or {}
-            found = await self._client.list(REPLICA_SETS, namespace, labels=selector_text(selector))
-            target = earlier(rollout, found.items, revision)
+            replica_sets = await self._client.list(REPLICA_SETS, namespace, labels=selector_text(selector))
+            target = earlier(rollout, replica_sets.items, revision)
             holder = template_holder(rollout)
             obj = await self._held(holder, rollout, namespace)
             return await self._replaced(namespace, name, undo(holder, obj, target, revision))
@@ -188,7 +188,7 @@ def _refused(refusal: Refusal, rollout: Json) -> Refused:
 
 def _still(rollout: Json, was: Seen, *, step: bool = False) -> None:
     """Raises MovedOn if the Rollout differs from the state on the screen."""
-    now, name = seen(rollout), rollout["metadata"]["name"]
+    now, name = shown_state(rollout), rollout["metadata"]["name"]
     if was.version is not None and was.version != now["version"]:
         raise MovedOn(f"{name} has another version now than the one you saw. Nothing was changed: look again.")
     if step and was.step is not None and was.step != now["step"]:

@@ -10,7 +10,7 @@ from msgspec import to_builtins
 
 from serinus.api.values.times import parse_time
 from serinus.dashboard.actions import Refusals, image_change, offers
-from serinus.dashboard.commands import seen
+from serinus.dashboard.commands import shown_state
 from serinus.dashboard.page.now import now_box
 from serinus.dashboard.page.revisions import revisions
 from serinus.dashboard.page.steps import steps
@@ -65,7 +65,7 @@ def detail(
         "history": [_past(one) for one in past.values()],
         "notifications": [asdict(one) for one in outcome(events, meta.get("annotations"))[:NOTIFICATIONS]],
         "conditions": _conditions(rollout),
-        "seen": seen(rollout),
+        "seen": shown_state(rollout),
     }
 
 
@@ -103,16 +103,16 @@ def traffic(rollout: Json, info: RolloutInfo) -> list[Json]:
     elif new is not None:
         shares.append({"role": "preview", "revision": new.revision, "set": 0, "actual": 0})
     taken = sum(int(s["actual"]) for s in shares)
-    wanted = sum(int(s["set"]) for s in shares)
+    desired = sum(int(s["set"]) for s in shares)
     for extra in weights.get("additional") or []:
         weight = int(extra.get("weight") or 0)
         shares.append(
             {"role": str(extra.get("serviceName") or "other"), "revision": 0, "set": weight, "actual": weight}
         )
-        taken, wanted = taken + weight, wanted + weight
+        taken, desired = taken + weight, desired + weight
     if stable is not None:
         role = "stable" if info.strategy == "Canary" else "active"
-        left = {"set": whole(rollout) - wanted, "actual": whole(rollout) - taken}
+        left = {"set": whole(rollout) - desired, "actual": whole(rollout) - taken}
         shares.append({"role": role, "revision": stable.revision, **left})
     return shares
 
@@ -149,5 +149,5 @@ def _revision(rollout: Json) -> int:
 
 
 def _conditions(rollout: Json) -> list[Json]:
-    found: list[Json] = (rollout.get("status") or {}).get("conditions") or []
-    return [{f: str(c.get(f) or "") for f in ("type", "status", "reason", "message")} for c in found]
+    conditions: list[Json] = (rollout.get("status") or {}).get("conditions") or []
+    return [{f: str(c.get(f) or "") for f in ("type", "status", "reason", "message")} for c in conditions]

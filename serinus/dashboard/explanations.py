@@ -88,14 +88,14 @@ class Reasons:
             return None
         try:
             snapshot = await self._gathered(key, now)
-            found = _Look(mark, now, snapshot, await self._unread(snapshot))
+            look = _Look(mark, now, snapshot, await self._unread(snapshot))
         except (ApiError, msgspec.ValidationError):
             return None
         self._looks.pop(key, None)
-        self._looks[key] = found
+        self._looks[key] = look
         if len(self._looks) > self._most:
             del self._looks[next(iter(self._looks))]
-        return found
+        return look
 
     async def _unread(self, snapshot: Snapshot) -> str:
         from serinus.dashboard.istio_cluster import elsewhere

@@ -37,10 +37,10 @@ async def elsewhere(client: Client, snapshot: Snapshot) -> str:
         return ""
     leases = await _listed(client, LEASES)
     homes = None if leases is None else {_space(each) for each in leases if _name(each).startswith(CONTROLLER_LEASE)}
-    found = sorted(f"{_space(each)}/{_name(each)}" for each in secrets if homes is None or _space(each) in homes)
-    if not found:
+    candidates = sorted(f"{_space(each)}/{_name(each)}" for each in secrets if homes is None or _space(each) in homes)
+    if not candidates:
         return ""
-    return f"Istio's objects are in the cluster that Secret {found[0]} names, which the dashboard does not read; {REPORTED}"
+    return f"Istio's objects are in the cluster that Secret {candidates[0]} names, which the dashboard does not read; {REPORTED}"
 
 
 def _unknown() -> str:

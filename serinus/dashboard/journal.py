@@ -40,21 +40,21 @@ class Journal:
 
     def after(self, number: int, most: int) -> tuple[set[Key], int]:
         """(up to `most` Rollouts that changed after `number`, oldest change first; the number up to which these are all)."""
-        found: set[Key] = set()
+        changed: set[Key] = set()
         for place in range(bisect_right(self._numbers, number), len(self._numbers)):
             if self._last.get(self._keys[place]) == self._numbers[place]:
-                if len(found) == most:
-                    return found, self._numbers[place] - 1
-                found.add(self._keys[place])
-        return found, self.now
+                if len(changed) == most:
+                    return changed, self._numbers[place] - 1
+                changed.add(self._keys[place])
+        return changed, self.now
 
     def tidy(self, there: Container[Key], read: int) -> None:
         """Drops outdated entries, and Rollouts that are gone (not `there`) if every page has received change `read`."""
-        kept = [
+        current = [
             (number, key)
             for number, key in zip(self._numbers, self._keys, strict=True)
             if self._last[key] == number and (number > read or key in there)
         ]
-        self._numbers = [number for number, _ in kept]
-        self._keys = [key for _, key in kept]
+        self._numbers = [number for number, _ in current]
+        self._keys = [key for _, key in current]
         self._last = dict(zip(self._keys, self._numbers, strict=True))

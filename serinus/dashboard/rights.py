@@ -50,15 +50,15 @@ class Rights:
 
         No answer does not count as a denial: the change itself will show it.
         """
-        found: dict[Right, str] = {}
+        refused: dict[Right, str] = {}
         for right in (STATUS, SPEC, WORKLOAD):
             try:
                 why = await self.refusal(namespace, right)
             except ApiError:
                 continue
             if why:
-                found[right] = why
-        return found
+                refused[right] = why
+        return refused
 
     async def refusal(self, namespace: str, right: Right) -> str:
         """Why the user lacks the right in the namespace ("": in all); empty if he has it. Raises ApiError."""

@@ -71,21 +71,21 @@ class World:
         self._owned: dict[Resource, dict[str, tuple[Kept, ...]]] = {resource: {} for resource, *_ in _BELOW}
         """By the owner's UID."""
         self.rollouts.on_change(self._on_rollout)
-        for resource, found in self.below.items():
-            found.on_change(lambda old, new, resource=resource: self._on_owned(resource, old, new))
+        for resource, watched in self.below.items():
+            watched.on_change(lambda old, new, resource=resource: self._on_owned(resource, old, new))
 
     async def run(self) -> None:
         """Watches until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for found in (self.rollouts, *self.below.values()):
-                group.create_task(found.run())
+            for informer in (self.rollouts, *self.below.values()):
+                group.create_task(informer.run())
                 # One list at a time: all their texts at once would be the peak of memory use.
-                await _listed_or_failed(found)
+                await _listed_or_failed(informer)
 
     def json(self, key: Key) -> Json | None:
         """The cached part of the Rollout."""
-        found = self.rollouts.items.get(key)
-        return found.json() if isinstance(found, Kept) else None
+        rollout = self.rollouts.items.get(key)
+        return rollout.json() if isinstance(rollout, Kept) else None
 
     def around(self, key: Key) -> Surroundings:
         """The objects that belong to the Rollout."""
@@ -112,29 +112,29 @@ class World:
         return list(self._owned[resource].get(owner, ()))
 
     def _on_rollout(self, old: Sent | Kept | None, new: Sent | Kept | None) -> None:
-        for kept, there in ((old, False), (new, True)):
-            if isinstance(kept, Kept):
+        for rollout, there in ((old, False), (new, True)):
+            if isinstance(rollout, Kept):
                 if there:
-                    self._keys[kept.uid] = kept.key
+                    self._keys[rollout.uid] = rollout.key
                 else:
-                    self._keys.pop(kept.uid, None)
-                self._changed(kept.key)
+                    self._keys.pop(rollout.uid, None)
+                self._changed(rollout.key)
 
     def _on_owned(self, resource: Resource, old: Sent | Kept | None, new: Sent | Kept | None) -> None:
         owned = self._owned[resource]
-        for kept, there in ((old, False), (new, True)):
-            if not isinstance(kept, Kept) or not (owner := kept.owner_uid):
+        for child, there in ((old, False), (new, True)):
+            if not isinstance(child, Kept) or not (owner := child.owner_uid):
                 continue
-            others = tuple(other for other in owned.get(owner, ()) if other.uid != kept.uid)
+            others = tuple(other for other in owned.get(owner, ()) if other.uid != child.uid)
             if there or others:
-                owned[owner] = (*others, kept) if there else others
+                owned[owner] = (*others, child) if there else others
             else:
                 owned.pop(owner, None)
             self._tell(owner)
             if there and resource is not PODS:
-                self._owners[kept.uid] = owner
+                self._owners[child.uid] = owner
             elif not there:
-                self._owners.pop(kept.uid, None)
+                self._owners.pop(child.uid, None)
 
     def _tell(self, owner: str) -> None:
         for _ in range(3):  # a pod, its ReplicaSet, that one's Experiment
@@ -146,10 +146,10 @@ class World:
             owner = self._owners[owner]
 
 
-async def _listed_or_failed(found: Informer[Sent | Kept]) -> None:
-    listed = asyncio.ensure_future(found.synced.wait())
+async def _listed_or_failed(informer: Informer[Sent | Kept]) -> None:
+    listed = asyncio.ensure_future(informer.synced.wait())
     try:
-        while not (found.error or listed.done()):
+        while not (informer.error or listed.done()):
             await asyncio.wait((listed,), timeout=LOOK_SECONDS)
     finally:
         listed.cancel()

@@ -205,8 +205,8 @@ def _state(state: Json) -> Json:
 
 
 def _decoded(raw: msgspec.Raw) -> Json:
-    found = msgspec.json.decode(raw)
-    return found if isinstance(found, dict) else {}
+    value = msgspec.json.decode(raw)
+    return value if isinstance(value, dict) else {}
 
 
 def _only(obj: Json, *keys: str) -> Json:
@@ -214,10 +214,10 @@ def _only(obj: Json, *keys: str) -> Json:
 
 
 def _map(obj: Json, key: str) -> Json:
-    found = obj.get(key)
-    return found if isinstance(found, dict) else {}
+    value = obj.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def _maps(obj: Json, key: str) -> list[Json]:
-    found = obj.get(key)
-    return [o for o in found if isinstance(o, dict)] if isinstance(found, list) else []
+    items = obj.get(key)
+    return [o for o in items if isinstance(o, dict)] if isinstance(items, list) else []

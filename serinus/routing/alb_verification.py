@@ -73,10 +73,10 @@ def _differences(name: str, traffic: Traffic, objects: Objects) -> Iterator[str]
             f"no listener rule of the load balancer of Ingress {name} forwards to both {stable} and {canary}: read the Events of "
             "the Ingress"
         )
-    wanted = {canary: traffic.weight, stable: traffic.stable_weight}
-    wanted |= {each.service_name: each.weight for each in traffic.additional}
+    desired = {canary: traffic.weight, stable: traffic.stable_weight}
+    desired |= {each.service_name: each.weight for each in traffic.additional}
     for rule in rules:
-        for service, weight in wanted.items():
+        for service, weight in desired.items():
             now = rule.get(service, 0)
             if now != weight:
                 yield f"Service {service} of Ingress {name} is to have weight {weight}, and AWS has {now}"

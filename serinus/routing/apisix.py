@@ -65,16 +65,16 @@ class Apisix(Router[ApisixRouting]):
         routing = canary.traffic_routing if canary else None
         names = [route.name for route in routing.managed_routes] if routing else []
         names += [step.set_header_route.name for step in canary.steps if step.set_header_route] if canary else []
-        made = (Reference(KIND.key, name, made=True) for name in dict.fromkeys(names))
-        return (Reference(KIND.key, config.route.name), *made)
+        header_routes = (Reference(KIND.key, name, made=True) for name in dict.fromkeys(names))
+        return (Reference(KIND.key, config.route.name), *header_routes)
 
     def route(self, config: ApisixRouting, traffic: Traffic, objects: Objects) -> RouteResult:
         name = config.route.name
-        seen = objects.get(KIND.key, name)
-        if seen is None:
+        base = objects.get(KIND.key, name)
+        if base is None:
             return RouteResult(error=not_found(KIND, name, objects))
         for rule in config.rules():
-            if wrong := _wrong(seen, rule, traffic):
+            if wrong := _wrong(base, rule, traffic):
                 return RouteResult(error=f"{wrong}: ApisixRoute {name}, rule {rule}")
 
         def weighted(route: Json) -> None:
@@ -84,13 +84,13 @@ class Apisix(Router[ApisixRouting]):
                 elif backend.get("serviceName") == traffic.stable_service:
                     backend["weight"] = traffic.stable_weight
 
-        writes = [*edited(KIND, name, seen, weighted, weight_reason(traffic))]
+        writes = [*edited(KIND, name, base, weighted, weight_reason(traffic))]
         for route in (each for each in traffic.routes if isinstance(each, SetHeaderRoute)):
-            found = objects.get(KIND.key, route.name)
-            if found is not None and not controls(traffic.uid, found):
-                return RouteResult(error=_another(route.name, found))
-            writes += _header_route(seen, found, route, config, traffic, objects)
-        return RouteResult((*writes, *_gone(traffic, objects)), shared=_shared(seen, config, traffic))
+            header_route = objects.get(KIND.key, route.name)
+            if header_route is not None and not controls(traffic.uid, header_route):
+                return RouteResult(error=_another(route.name, header_route))
+            writes += _header_route(base, header_route, route, config, traffic, objects)
+        return RouteResult((*writes, *_gone(traffic, objects)), shared=_shared(base, config, traffic))
 
     def release(self, config: ApisixRouting, traffic: Traffic, objects: Objects) -> RouteResult:
         """Deletes the header routes, even if the first ApisixRoute is gone."""
@@ -104,8 +104,8 @@ ROUTER = Apisix()
 
 def _items(value: Any, key: str) -> list[Json]:
     """The objects in the list at this key; empty for any other value."""
-    found = value.get(key) if isinstance(value, dict) else None
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    items = value.get(key) if isinstance(value, dict) else None
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def _named(route: Json, names: tuple[str, ...]) -> list[Json]:
@@ -116,12 +116,12 @@ def _backends(rule: Json) -> list[Json]:
     return _items(rule, "backends")
 
 
-def _wrong(seen: Json, name: str, traffic: Traffic) -> str:
+def _wrong(apisix_route: Json, name: str, traffic: Traffic) -> str:
     """Why a rule cannot have the weights, in Argo Rollouts' words; "" if it can."""
-    every = _items(seen.get("spec"), "http")
+    every = _items(apisix_route.get("spec"), "http")
     if not every:
         return "spec.http was not found in Apisix Route manifest"
-    rules = _named(seen, (name,))
+    rules = _named(apisix_route, (name,))
     if not rules:
         nameless = any("name" not in rule for rule in every)
         return "Apisix http route rule name field not found" if nameless else f"Apisix http route rule {name} not found"
@@ -129,19 +129,19 @@ def _wrong(seen: Json, name: str, traffic: Traffic) -> str:
         services = [backend.get("serviceName") for backend in _backends(rule)]
         if not services:
             return "Apisix http route backends not found"
-        for wanted in (traffic.canary_service, traffic.stable_service):
-            if wanted not in services:
+        for service in (traffic.canary_service, traffic.stable_service):
+            if service not in services:
                 unnamed = None in services
                 text = "serviceName field was not found in backend"
-                return text if unnamed else f"apisix route {wanted} backend was not found"
+                return text if unnamed else f"apisix route {service} backend was not found"
         if several := twice(_backends(rule), traffic, key="serviceName"):
             return several
     return ""
 
 
-def _shared(seen: Json, config: ApisixRouting, traffic: Traffic) -> str:
+def _shared(apisix_route: Json, config: ApisixRouting, traffic: Traffic) -> str:
     """The first rule with backends of others."""
-    for rule in _named(seen, config.rules()):
+    for rule in _named(apisix_route, config.rules()):
         others = foreign_weights(_backends(rule), traffic, DEFAULT_WEIGHT, key="serviceName")
         if others:
             where = f"rule {rule['name']} of ApisixRoute {config.route.name}"
@@ -150,7 +150,7 @@ def _shared(seen: Json, config: ApisixRouting, traffic: Traffic) -> str:
 
 
 def _header_route(
-    base: Json, found: Json | None, route: SetHeaderRoute, config: ApisixRouting, traffic: Traffic, objects: Objects
+    base: Json, existing: Json | None, route: SetHeaderRoute, config: ApisixRouting, traffic: Traffic, objects: Objects
 ) -> tuple[Write, ...]:
     """The second ApisixRoute: a copy in which the named rules lead only to the canary, with a higher priority."""
     because = f"header route {route.name} leads to the canary"
@@ -165,7 +165,7 @@ def _header_route(
         rule["priority"] = (priority if isinstance(priority, int) else 0) + 1
         match = rule.get("match")
         rule["match"] = {**(match if isinstance(match, dict) else {}), "exprs": [_expr(each) for each in route.match]}
-    if found is None:
+    if existing is None:
         metadata = base["metadata"]
         annotations = {k: v for k, v in (metadata.get("annotations") or {}).items() if k != LAST_APPLIED}
         given = {"labels": metadata.get("labels"), "annotations": annotations}
@@ -175,7 +175,7 @@ def _header_route(
     def followed(second: Json) -> None:
         second["spec"] = spec
 
-    return edited(KIND, route.name, found, followed, because)
+    return edited(KIND, route.name, existing, followed, because)
 
 
 def _expr(match: HeaderRoutingMatch) -> Json:
@@ -188,17 +188,17 @@ def _expr(match: HeaderRoutingMatch) -> Json:
 
 def _gone(traffic: Traffic, objects: Objects) -> tuple[Write, ...]:
     """Deletes the Rollout's header routes that are no longer wanted."""
-    wanted = {route.name for route in traffic.routes}
-    every = ((name, objects.get(KIND.key, name)) for name in traffic.managed if name not in wanted)
+    desired = {route.name for route in traffic.routes}
+    every = ((name, objects.get(KIND.key, name)) for name in traffic.managed if name not in desired)
     return tuple(
-        removed(KIND, name, found, f"the canary has no header route {name} now")
-        for name, found in every
-        if found is not None and controls(traffic.uid, found)
+        removed(KIND, name, header_route, f"the canary has no header route {name} now")
+        for name, header_route in every
+        if header_route is not None and controls(traffic.uid, header_route)
     )
 
 
-def _another(name: str, found: Json) -> str:
-    owners: list[Json] = found["metadata"].get("ownerReferences") or []
+def _another(name: str, header_route: Json) -> str:
+    owners: list[Json] = header_route["metadata"].get("ownerReferences") or []
     owner = next((each for each in owners if each.get("controller")), None)
     whose = f"{owner.get('kind')} {owner.get('name')} controls it" if owner else "no Rollout made it"
     return f"duplicate ApisixRoute [{name}] already exists: {whose}; delete it, or give the header route another name"

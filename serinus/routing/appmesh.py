@@ -41,7 +41,7 @@ UNASSOCIATED = "Virtual-service is not associated with virtual-router"
 MALFORMED = "not well-formed"
 
 
-class VirtualServiceUse(msgspec.Struct, omit_defaults=True):
+class AppMeshServiceUse(msgspec.Struct, omit_defaults=True):
     name: str = ""
     routes: list[str] = []
 
@@ -56,7 +56,7 @@ class NodeGroup(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class AppMeshRouting(msgspec.Struct, rename="camel", omit_defaults=True):
-    virtual_service: VirtualServiceUse | None = None
+    virtual_service: AppMeshServiceUse | None = None
     virtual_node_group: NodeGroup = msgspec.field(default_factory=NodeGroup)
 
     @property
@@ -103,15 +103,15 @@ class AppMesh(Router[AppMeshRouting]):
         if service is None:
             return
         router = _router_name(service)
-        found = objects.get(ROUTER_KIND.key, router)
+        virtual_router = objects.get(ROUTER_KIND.key, router)
         if not router:
             yield invalid(PATH, name, UNASSOCIATED)
         elif elsewhere := _elsewhere(name, router):
             yield invalid(PATH, name, elsewhere)
-        elif found is None:
+        elif virtual_router is None:
             yield invalid(PATH, name, not_found(ROUTER_KIND, router, objects), missing=(ROUTER_KIND.key, router))
         else:
-            yield from _unfit(router, found)
+            yield from _unfit(router, virtual_router)
 
     def route(self, config: AppMeshRouting, traffic: Traffic, objects: Objects) -> RouteResult:
         for name in (config.stable, config.canary):
@@ -129,25 +129,25 @@ class AppMesh(Router[AppMeshRouting]):
             return RouteResult(error=f"{UNASSOCIATED}: VirtualService {name}, spec.provider.virtualRouter")
         if elsewhere := _elsewhere(name, router):
             return RouteResult(error=elsewhere)
-        seen = objects.get(ROUTER_KIND.key, router)
-        if seen is None:
+        virtual_router = objects.get(ROUTER_KIND.key, router)
+        if virtual_router is None:
             return _missing("router", ROUTER_KIND, name, "VirtualRouter for ", traffic, objects)
-        if wrong := _wrong(router, seen, config, traffic.namespace):
+        if wrong := _wrong(router, virtual_router, config, traffic.namespace):
             return RouteResult(error=wrong)
-        return _moves(router, seen, config, traffic, objects)
+        return _moves(router, virtual_router, config, traffic, objects)
 
     def release(self, config: AppMeshRouting, traffic: Traffic, objects: Objects) -> RouteResult:
         """Writes the weights first. Then the stable node selects every version, and the canary node none."""
         used = config.virtual_service
         service = objects.get(SERVICE.key, used.name) if used else None
         router = _router_name(service) if service else ""
-        seen = objects.get(ROUTER_KIND.key, router)
+        virtual_router = objects.get(ROUTER_KIND.key, router)
         nodes = [(name, node) for name in (config.stable, config.canary) if (node := objects.get(NODE.key, name))]
         if any(another(name, node, traffic.rollout) for name, node in nodes):
             return RouteResult()
         because = f"{traffic.rollout} leads the VirtualService no more"
-        if seen is not None and not _wrong(router, seen, config, traffic.namespace):
-            writes = edited(ROUTER_KIND, router, seen, _weights(config, traffic), because)
+        if virtual_router is not None and not _wrong(router, virtual_router, config, traffic.namespace):
+            writes = edited(ROUTER_KIND, router, virtual_router, _weights(config, traffic), because)
             if writes:
                 return RouteResult(writes)
         emptied, later = drained(config.canary, "", because, traffic, objects)
@@ -244,9 +244,9 @@ def _wrong(name: str, router: Json, config: AppMeshRouting, space: str) -> str:
     """Why the routes cannot have the weights; "" if they can."""
     for finding in _unfit(name, router):
         return finding.message
-    wanted = config.virtual_service.routes if config.virtual_service else []
-    found = [route.get("name") for _, route in _chosen(router, config)]
-    if lacks := [route for route in wanted if route not in found]:
+    named = config.virtual_service.routes if config.virtual_service else []
+    present = [route.get("name") for _, route in _chosen(router, config)]
+    if lacks := [route for route in named if route not in present]:
         return f"VirtualRouter {name} has no route {lacks[0]}: {PATH}.routes"
     for i, route in _chosen(router, config):
         at = f"spec.routes[{i}]"
@@ -282,13 +282,15 @@ def _weights(config: AppMeshRouting, traffic: Traffic) -> Any:
     return edit
 
 
-def _moves(router: str, seen: Json, config: AppMeshRouting, traffic: Traffic, objects: Objects) -> RouteResult:
+def _moves(
+    router: str, virtual_router: Json, config: AppMeshRouting, traffic: Traffic, objects: Objects
+) -> RouteResult:
     """One pass writes either nodes or weights, because a proxy may receive two writes in any order."""
     because = weight_reason(traffic)
     stable = traffic.stable_hash or NO_STABLE
     same = traffic.canary_hash == stable
     canary = NO_CANARY if not traffic.canary_hash or (same and not traffic.weight) else traffic.canary_hash
-    has_share, serves = _has_share(seen, config, traffic), traffic.canary_ready > 0
+    has_share, serves = _has_share(virtual_router, config, traffic), traffic.canary_ready > 0
     overlaps = not serves and hash_in(objects.get(NODE.key, config.canary) or {}) == stable
     moved = led(config.stable, stable, f"the stable version has the hash {stable}", traffic, objects)
     later: float | None = None
@@ -298,7 +300,7 @@ def _moves(router: str, seen: Json, config: AppMeshRouting, traffic: Traffic, ob
         moved += emptied
     elif (canary == NO_CANARY or serves) and (not has_share or traffic.weight):
         moved += led(config.canary, canary, f"the canary is {canary}", traffic, objects)
-    weights = edited(ROUTER_KIND, router, seen, _weights(config, traffic), because)
+    weights = edited(ROUTER_KIND, router, virtual_router, _weights(config, traffic), because)
     if moved and weights:
         return RouteResult(moved, pending="the VirtualNodes follow their versions before the weights do")
     return RouteResult((*moved, *weights), again_after=later)

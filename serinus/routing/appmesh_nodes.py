@@ -26,9 +26,9 @@ EMPTY_AFTER = "serinus.dev/empty-after"
 """Annotation of a canary node without weight that still selects pods."""
 
 
-def another(name: str, seen: Json, rollout: str) -> str:
+def another(name: str, node: Json, rollout: str) -> str:
     """The error for a node that another Rollout writes; "" for a free one and for that of this Rollout."""
-    owner = _annotations(seen).get(MANAGED_BY)
+    owner = _annotations(node).get(MANAGED_BY)
     if owner in (None, "", rollout):
         return ""
     return f"VirtualNode {name} is managed by Rollout {owner} (annotation {MANAGED_BY}): name another one, or remove the annotation"
@@ -46,17 +46,19 @@ def drained(
 
     `owner`: the Rollout that keeps the node; "" if it lets the node go.
     """
-    seen = objects.get(NODE.key, name)
-    if seen is None:
+    virtual_node = objects.get(NODE.key, name)
+    if virtual_node is None:
         return (), None
-    if hash_in(seen) not in ("", NO_CANARY):
-        until = _until(seen, traffic.now)
+    if hash_in(virtual_node) not in ("", NO_CANARY):
+        until = _until(virtual_node, traffic.now)
         if until is None:
 
             def wait(node: Json) -> None:
                 _note(node, EMPTY_AFTER, format_deadline(traffic.now + DRAIN))
 
-            return edited(NODE, name, seen, wait, f"proxies have {DRAIN:.0f} seconds to receive the weight 0"), DRAIN
+            return edited(
+                NODE, name, virtual_node, wait, f"proxies have {DRAIN:.0f} seconds to receive the weight 0"
+            ), DRAIN
         if until > traffic.now:
             return (), until - traffic.now
     return _edited(name, NO_CANARY, owner, because, objects), None
@@ -67,12 +69,12 @@ def freed(name: str, because: str, objects: Objects) -> tuple[Write, ...]:
     return _edited(name, "", "", because, objects)
 
 
-def unmarked(name: str, seen: Json) -> tuple[Write, ...]:
+def unmarked(name: str, node: Json) -> tuple[Write, ...]:
     """Frees a node of a Rollout that is gone. Without its configuration, an empty canary node stays empty."""
-    owner = _annotations(seen).get(MANAGED_BY)
+    owner = _annotations(node).get(MANAGED_BY)
     because = f"Rollout {owner} is gone or leads the VirtualNode no more"
-    version = NO_CANARY if hash_in(seen) == NO_CANARY else ""
-    return edited(NODE, name, seen, _selecting(version, ""), because)
+    version = NO_CANARY if hash_in(node) == NO_CANARY else ""
+    return edited(NODE, name, node, _selecting(version, ""), because)
 
 
 def hash_in(node: Json) -> str:
@@ -84,8 +86,8 @@ def hash_in(node: Json) -> str:
 
 
 def _edited(name: str, version: str, owner: str, because: str, objects: Objects) -> tuple[Write, ...]:
-    seen = objects.get(NODE.key, name)
-    return edited(NODE, name, seen, _selecting(version, owner), because) if seen is not None else ()
+    node = objects.get(NODE.key, name)
+    return edited(NODE, name, node, _selecting(version, owner), because) if node is not None else ()
 
 
 def _selecting(version: str, owner: str) -> Callable[[Json], None]:

@@ -34,8 +34,8 @@ def is_behind(observed: Any, generation: Any) -> bool:
 
     Istio writes the number as a string, because its type is int64 in protobuf.
     """
-    seen, now = _number(observed), _number(generation)
-    return seen is not None and now is not None and seen < now
+    reported, now = _number(observed), _number(generation)
+    return reported is not None and now is not None and reported < now
 
 
 def is_late(kind: str, name: str, reporter: str, observed: Any, generation: Any) -> str:

@@ -73,13 +73,13 @@ class Contour(Router[ContourRouting]):
         writes: list[Write] = []
         proxies: list[Json] = []
         for name in config.referred(traffic.namespace):
-            seen = objects.get(KIND.key, name)
-            wrong = not_found(KIND, name, objects) if seen is None else _wrong(name, seen, traffic)
-            if wrong or seen is None:
+            observed = objects.get(KIND.key, name)
+            wrong = not_found(KIND, name, objects) if observed is None else _wrong(name, observed, traffic)
+            if wrong or observed is None:
                 return RouteResult(error=f"{FAILED}: {wrong}")
             because = weight_reason(traffic)
-            writes += edited(KIND, name, seen, lambda proxy: _divide(proxy, traffic), because)
-            proxies.append(seen)
+            writes += edited(KIND, name, observed, lambda proxy: _divide(proxy, traffic), because)
+            proxies.append(observed)
         reports = [_unconfirmed(proxy) for proxy in proxies]
         verified, why = (None, "") if None in reports else confirmed(reports, writes)
         shared = next(filter(None, (_shared(proxy, traffic) for proxy in proxies)), "")
@@ -90,8 +90,8 @@ ROUTER = Contour()
 
 
 def _list(value: Any, field: str) -> list[Json]:
-    found = value.get(field) if isinstance(value, dict) else None
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    items = value.get(field) if isinstance(value, dict) else None
+    return [each for each in items if isinstance(each, dict)] if isinstance(items, list) else []
 
 
 def _routes(proxy: Json) -> list[Json]:
@@ -127,10 +127,10 @@ def _wrong(name: str, proxy: Json, traffic: Traffic) -> str:
     several = next(filter(None, (twice(_services(route), traffic) for route in routes)), "")
     if several:
         return f"a route of HTTPProxy {name}, services: {several}"
-    kept = max(foreign_weight(_services(route), traffic) for route in routes)
-    if kept >= traffic.max_weight:
+    foreign = max(foreign_weight(_services(route), traffic) for route in routes)
+    if foreign >= traffic.max_weight:
         return (
-            f"other services of a route of HTTPProxy {name} have {kept} of {traffic.max_weight}: lower their weights, so "
+            f"other services of a route of HTTPProxy {name} have {foreign} of {traffic.max_weight}: lower their weights, so "
             f"that {traffic.stable_service} and {traffic.canary_service} have a share"
         )
     return ""

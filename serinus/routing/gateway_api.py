@@ -73,10 +73,10 @@ class GatewayApiRouting(msgspec.Struct, rename="camel", omit_defaults=True):
     def named(self, of: str) -> dict[str, bool]:
         """Name of each route of a kind ("http") -> whether it gets header routes."""
         single: str = getattr(self, f"{of}_route")
-        found = {single: True} if single else {}
+        names = {single: True} if single else {}
         for each in getattr(self, f"{of}_routes"):
-            found[each.name] = found.get(each.name, False) or each.use_header_routes
-        return found
+            names[each.name] = names.get(each.name, False) or each.use_header_routes
+        return names
 
     def selector(self, of: str) -> Json | None:
         return getattr(self, f"{of}_route_selector")
@@ -125,20 +125,20 @@ class GatewayApi(Router[GatewayApiRouting]):
 
     def references(self, rollout: Rollout, config: GatewayApiRouting) -> tuple[Reference, ...]:
         space = _space(config, rollout.metadata.namespace)
-        found: list[Reference] = []
+        references: list[Reference] = []
         for of, kind in KINDS.items():
             names = [*config.named(of), *([ANY] if config.selector(of) is not None else [])]
-            found += [Reference(kind.key, space + name) for name in names if name]
-        return tuple(found)
+            references += [Reference(kind.key, space + name) for name in names if name]
+        return tuple(references)
 
     def selected(self, config: GatewayApiRouting, objects: Objects) -> frozenset[tuple[str, str]]:
-        found: set[tuple[str, str]] = set()
+        selected: set[tuple[str, str]] = set()
         for of, kind in KINDS.items():
             selector = config.selector(of)
             if selector is not None:
                 matching = objects.matching(kind.key, Selector.of(selector), config.namespace)
-                found |= {(kind.key, name) for name, _ in matching}
-        return frozenset(found)
+                selected |= {(kind.key, name) for name, _ in matching}
+        return frozenset(selected)
 
     def route(self, config: GatewayApiRouting, traffic: Traffic, objects: Objects) -> RouteResult:
         routes = list(_routes(config, traffic, objects))
@@ -246,10 +246,10 @@ def _weigh(rule: Json, traffic: Traffic) -> None:
     for service, weight in ((traffic.canary_service, traffic.weight), (traffic.stable_service, traffic.stable_weight)):
         for backend in backends_to(rule, service, traffic):
             backend["weight"] = weight
-    wanted = {each.service_name: each.weight for each in traffic.additional}
-    over = [each for each in backends(rule) if _is_of_an_experiment(each, traffic) and each.get("name") not in wanted]
+    desired = {each.service_name: each.weight for each in traffic.additional}
+    over = [each for each in backends(rule) if _is_of_an_experiment(each, traffic) and each.get("name") not in desired]
     port = backends_to(rule, traffic.stable_service, traffic)[0].get("port")
-    for name, weight in wanted.items():
+    for name, weight in desired.items():
         there = backends_to(rule, name, traffic)
         for backend in there:
             backend["weight"] = weight

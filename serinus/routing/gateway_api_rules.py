@@ -7,9 +7,9 @@ from typing import Any
 from serinus.routing.router import Json, Traffic
 
 
-def rules_of(seen: Json) -> list[Any]:
+def rules_of(route: Json) -> list[Any]:
     """The rules of a route, of whatever form."""
-    spec = seen.get("spec")
+    spec = route.get("spec")
     return list_of(spec.get("rules")) if isinstance(spec, dict) else []
 
 
@@ -20,8 +20,8 @@ def list_of(value: Any) -> list[Any]:
 
 def backends(rule: Any) -> list[Json]:
     """The backends of a rule that are objects."""
-    found = list_of(rule.get("backendRefs")) if isinstance(rule, dict) else []
-    return [each for each in found if isinstance(each, dict)]
+    items = list_of(rule.get("backendRefs")) if isinstance(rule, dict) else []
+    return [each for each in items if isinstance(each, dict)]
 
 
 def backends_to(rule: Any, service: str, traffic: Traffic) -> list[Json]:

@@ -43,14 +43,14 @@ def migrated(objects: list[Json], gateway: str) -> Migration:
     ports = {_key(each): (each.get("spec") or {}).get("ports") or [] for each in objects if each["kind"] == "Service"}
     rollouts = [each for each in objects if each["kind"] == "Rollout" and _nginx(each) is not None]
     led = {(_space(r), name): _Leads(r, *_services(r)) for r in rollouts for name in _stable(r)}
-    made = {(s, canary_ingress_name(_name(each.rollout), name)) for (s, name), each in led.items()}
+    canary_ingresses = {(s, canary_ingress_name(_name(each.rollout), name)) for (s, name), each in led.items()}
     for space, name in sorted(set(led) - set(ingresses)):
         what = f"Rollout {_name(led[space, name].rollout)}: its Ingress {name or '(no name)'}"
         lost.append(f"{what} was not given, so that no HTTPRoute is made of it")
-    plain = {key for key, each in ingresses.items() if _note(each, "canary") == "true"} - made
+    plain = {key for key, each in ingresses.items() if _note(each, "canary") == "true"} - canary_ingresses
     routes: dict[tuple[str, str], list[Json]] = {}
     for key, ingress in ingresses.items():
-        if key in plain or key in made:
+        if key in plain or key in canary_ingresses:
             continue
         pairs = [
             ingresses[each]
@@ -67,12 +67,12 @@ def migrated(objects: list[Json], gateway: str) -> Migration:
     ]
     lost += [
         f"Ingress {name}: the Rollout made it; delete it once the HTTPRoute serves"
-        for _, name in sorted(made & set(ingresses))
+        for _, name in sorted(canary_ingresses & set(ingresses))
     ]
     changed = [
         _rollout(each, routes, lost) for each in rollouts if all((_space(each), n) in routes for n in _stable(each))
     ]
-    return Migration((*(each for found in routes.values() for each in found), *changed), tuple(lost))
+    return Migration((*(each for of_ingress in routes.values() for each in of_ingress), *changed), tuple(lost))
 
 
 def _key(obj: Json) -> tuple[str, str]:
@@ -204,11 +204,11 @@ def _tell_of_the_rest(ingress: Json, pairs: list[Json], lost: list[str]) -> None
 
 def _rollout(rollout: Json, routes: dict[tuple[str, str], list[Json]], lost: list[str]) -> Json:
     """The Rollout with the Gateway API router instead of nginx."""
-    made = copy.deepcopy(rollout)
-    made.pop("status", None)
+    migrated_rollout = copy.deepcopy(rollout)
+    migrated_rollout.pop("status", None)
     for field in FROM_SERVER:
-        made["metadata"].pop(field, None)
-    routing = _canary(made)["trafficRouting"]
+        migrated_rollout["metadata"].pop(field, None)
+    routing = _canary(migrated_rollout)["trafficRouting"]
     nginx = routing.pop("nginx")
     names = [_name(each) for name in _stable(rollout) for each in routes[_space(rollout), name]]
     config: Json = {"httpRoute": names[0]}
@@ -219,4 +219,4 @@ def _rollout(rollout: Json, routes: dict[tuple[str, str], list[Json]], lost: lis
         for key, value in sorted((nginx.get(field) or {}).items()):
             instead = "a setHeaderRoute step does this" if key.endswith("canary-by-header") else "it has no counterpart"
             lost.append(f"Rollout {_name(rollout)}: nginx.{field}.{key}: {value!r}: {instead}")
-    return made
+    return migrated_rollout

@@ -15,8 +15,8 @@ Json = dict[str, Any]
 def either(path: str, names: str, one: str, several: Sequence[str]) -> Iterator[Finding]:
     """Finds an error unless exactly one of the two fields is set: one object, or several."""
     if bool(one) == bool(several):
-        found = "Both are configured." if one else "Neither are configured."
-        yield internal(path, f"Either {names} must be configured. {found}")
+        problem = "Both are configured." if one else "Neither are configured."
+        yield internal(path, f"Either {names} must be configured. {problem}")
 
 
 def paths_of(rule: Json) -> list[Json]:

@@ -16,17 +16,17 @@ REPORTS_WITHIN = 60.0
 """Seconds. istiod writes every 0.2 seconds, and drops the report of a replica that is silent for a minute."""
 
 
-def unconfirmed(kind: str, name: str, seen: Json) -> str | None:
+def unconfirmed(kind: str, name: str, obj: Json) -> str | None:
     """Why not all proxies have the object, as a sentence; "" if they have it. None if istiod does not report."""
-    status = seen.get("status")
+    status = obj.get("status")
     if not isinstance(status, dict):
         return None
     conditions = status.get("conditions")
-    found = [each for each in conditions if isinstance(each, dict)] if isinstance(conditions, list) else []
-    condition = next((each for each in found if each.get("type") == "Reconciled"), None)
+    objects = [each for each in conditions if isinstance(each, dict)] if isinstance(conditions, list) else []
+    condition = next((each for each in objects if each.get("type") == "Reconciled"), None)
     if condition is None:
         return None
-    observed, generation = condition.get("observedGeneration"), seen["metadata"].get("generation")
+    observed, generation = condition.get("observedGeneration"), obj["metadata"].get("generation")
     observed = status.get("observedGeneration") if observed is None else observed
     if is_behind(observed, generation):
         return is_late(kind, name, "Istio", observed, generation)

@@ -19,16 +19,16 @@ Json = dict[str, Any]
 def subsets(rule: Json) -> list[Json]:
     """The subsets that have a name."""
     spec = rule.get("spec")
-    found = spec.get("subsets") if isinstance(spec, dict) else None
-    every = found if isinstance(found, list) else []
+    items = spec.get("subsets") if isinstance(spec, dict) else None
+    every = items if isinstance(items, list) else []
     return [each for each in every if isinstance(each, dict) and isinstance(each.get("name"), str)]
 
 
 def host_of(rule: Json) -> str:
     """`spec.host`; "" if it is no text."""
     spec = rule.get("spec")
-    found = spec.get("host") if isinstance(spec, dict) else None
-    return found if isinstance(found, str) else ""
+    host = spec.get("host") if isinstance(spec, dict) else None
+    return host if isinstance(host, str) else ""
 
 
 def hash_in(rule: Json, name: str) -> str:
@@ -81,5 +81,5 @@ def belongs_to(rule: Json) -> str:
 
 
 def _labels(subset: Json) -> Json:
-    found = subset.get("labels")
-    return found if isinstance(found, dict) else {}
+    labels = subset.get("labels")
+    return labels if isinstance(labels, dict) else {}

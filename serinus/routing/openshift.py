@@ -77,13 +77,13 @@ class OpenShift(Router[OpenShiftRouting]):
         writes: list[Write] = []
         shared = ""
         for name in config.names():
-            seen = objects.get(KIND.key, name)
-            wrong = not_found(KIND, name, objects) if seen is None else _wrong(name, seen, traffic)
-            if wrong or seen is None:
+            observed = objects.get(KIND.key, name)
+            wrong = not_found(KIND, name, objects) if observed is None else _wrong(name, observed, traffic)
+            if wrong or observed is None:
                 return RouteResult(error=f"{FAILED}: {wrong}")
             because = weight_reason(traffic)
-            writes += edited(KIND, name, seen, lambda route: _divide(route, traffic), because)
-            others = foreign_weights(_backends(seen), traffic, DEFAULT_WEIGHT)
+            writes += edited(KIND, name, observed, lambda route: _divide(route, traffic), because)
+            others = foreign_weights(_backends(observed), traffic, DEFAULT_WEIGHT)
             shared = shared or beside_others(f"Route {name}", others, shares(traffic, sum(others.values())))
         return RouteResult(tuple(writes), shared=shared)
 
@@ -93,8 +93,8 @@ ROUTER = OpenShift()
 
 
 def _alternates(route: Json) -> list[Any]:
-    found = _spec(route).get("alternateBackends")
-    return found if isinstance(found, list) else []
+    backends = _spec(route).get("alternateBackends")
+    return backends if isinstance(backends, list) else []
 
 
 def _spec(route: Json) -> Json:
@@ -130,10 +130,10 @@ def _wrong(name: str, route: Json, traffic: Traffic) -> str:
         )
     if several := twice(_backends(route), traffic):
         return f"Route {name}, spec.to and spec.alternateBackends: {several}"
-    kept = foreign_weight(_backends(route), traffic, DEFAULT_WEIGHT)
-    if kept >= traffic.max_weight:
+    foreign = foreign_weight(_backends(route), traffic, DEFAULT_WEIGHT)
+    if foreign >= traffic.max_weight:
         return (
-            f"other backends of Route {name} have {kept} of {traffic.max_weight} in "
+            f"other backends of Route {name} have {foreign} of {traffic.max_weight} in "
             f"spec.alternateBackends: lower their weights, so that {stable} and {canary} have a share"
         )
     return ""

@@ -50,13 +50,13 @@ class Used(msgspec.Struct, frozen=True):
 @cache
 def routers() -> dict[str, Router[Any]]:
     """Key -> router, in the order in which they run."""
-    found: list[Router[Any]] = []
+    known: list[Router[Any]] = []
     for module in pkgutil.iter_modules(serinus.routing.__path__):
         router = getattr(importlib.import_module(f"serinus.routing.{module.name}"), "ROUTER", None)
-        found += [router] if router is not None else []
+        known += [router] if router is not None else []
     order = list(FIELDS)
-    found.sort(key=lambda r: (order.index(r.key) if r.key in FIELDS else len(order), r.key))
-    return {router.key: router for router in found}
+    known.sort(key=lambda r: (order.index(r.key) if r.key in FIELDS else len(order), r.key))
+    return {router.key: router for router in known}
 
 
 def asked(routing: TrafficRouting | None) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Probe(NamedTuple):
         return f"GET {self.path} of {self.host or 'any host'}{header}"
 
 
-class Answer(NamedTuple):
+class ProbeAnswer(NamedTuple):
     """`content` identifies the body of an answer. `error`: the reason for no answer."""
 
     status: int = 0
@@ -71,7 +71,7 @@ def _paths(match: Json) -> Iterator[str]:
     yield value.rstrip("/") + BESIDE
 
 
-def difference(probe: Probe, before: Sequence[Answer], after: Sequence[Answer]) -> str:
+def difference(probe: Probe, before: Sequence[ProbeAnswer], after: Sequence[ProbeAnswer]) -> str:
     """A sentence about the difference; "" if none. `before`: of the Ingress controller, `after`: of the Gateway."""
     statuses = [Counter(str(each) for each in side) for side in (before, after)]
     if odd := _one_sided(*statuses):

@@ -43,26 +43,26 @@ class Smi(Router[SmiRouting]):
             return RouteResult(error=not_found(KIND, name, objects))
         because = weight_reason(traffic)
         spec = _spec(config, traffic, in_quantities=objects.version(KIND) == IN_QUANTITIES)
-        seen = objects.get(KIND.key, name)
-        if seen is None:
+        observed = objects.get(KIND.key, name)
+        if observed is None:
             message = f"TrafficSplit `{name}` created"
-            made = created(
+            creation = created(
                 KIND, name, {"spec": spec}, because, traffic=traffic, objects=objects,
                 reason="TrafficSplitCreated", message=message,
             )  # fmt: skip
-            return RouteResult((made,))
-        if not controls(traffic.uid, seen) and not _left_behind(seen, spec):
-            return RouteResult(error=_another(name, seen))
+            return RouteResult((creation,))
+        if not controls(traffic.uid, observed) and not _left_behind(observed, spec):
+            return RouteResult(error=_another(name, observed))
 
-        def split(found: Json) -> None:
-            found["spec"] = {**(found.get("spec") or {}), **spec}
-            if not controls(traffic.uid, found):
-                found["metadata"]["ownerReferences"] = [
-                    *(found["metadata"].get("ownerReferences") or []),
+        def split(obj: Json) -> None:
+            obj["spec"] = {**(obj.get("spec") or {}), **spec}
+            if not controls(traffic.uid, obj):
+                obj["metadata"]["ownerReferences"] = [
+                    *(obj["metadata"].get("ownerReferences") or []),
                     traffic.owner,
                 ]
 
-        return RouteResult(edited(KIND, name, seen, split, because))
+        return RouteResult(edited(KIND, name, observed, split, because))
 
 
 ROUTER = Smi()
@@ -77,19 +77,19 @@ def _spec(config: SmiRouting, traffic: Traffic, *, in_quantities: bool) -> Json:
     return {"service": config.root_service or traffic.stable_service, "backends": backends}
 
 
-def _left_behind(seen: Json, spec: Json) -> bool:
+def _left_behind(live: Json, spec: Json) -> bool:
     """Whether `kubectl delete --cascade=orphan` left this object: it has no controller and our Services."""
-    found: Json = seen.get("spec") or {}
-    controlled = any(owner.get("controller") for owner in seen["metadata"].get("ownerReferences") or [])
-    return not controlled and found.get("service") == spec["service"] and _names(found) == _names(spec)
+    live_spec: Json = live.get("spec") or {}
+    controlled = any(owner.get("controller") for owner in live["metadata"].get("ownerReferences") or [])
+    return not controlled and live_spec.get("service") == spec["service"] and _names(live_spec) == _names(spec)
 
 
 def _names(spec: Json) -> list[Any]:
     return [backend.get("service") for backend in spec.get("backends") or []]
 
 
-def _another(name: str, seen: Json) -> str:
-    owner = next((o for o in seen["metadata"].get("ownerReferences") or [] if o.get("controller")), None)
+def _another(name: str, live: Json) -> str:
+    owner = next((o for o in live["metadata"].get("ownerReferences") or [] if o.get("controller")), None)
     whose = f"{owner.get('kind')} {owner.get('name')} controls it" if owner else "no Rollout made it"
     return (
         f"Rollout does not own TrafficSplit `{name}`: {whose}; delete it, or set "

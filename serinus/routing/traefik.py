@@ -44,21 +44,23 @@ class Traefik(Router[TraefikRouting]):
 
     def route(self, config: TraefikRouting, traffic: Traffic, objects: Objects) -> RouteResult:
         name = config.weighted_traefik_service_name
-        seen = objects.get(KIND.key, name)
-        if seen is None:
+        observed = objects.get(KIND.key, name)
+        if observed is None:
             return RouteResult(error=not_found(KIND, name, objects))
-        wrong = _wrong(seen, traffic)
+        wrong = _wrong(observed, traffic)
         if wrong:
             return RouteResult(error=f"{wrong}: TraefikService {name}, spec.weighted.services")
 
         def weighted(service: Json) -> None:
-            for wanted, weight in _weights(traffic).items():
-                for each in _named(service, wanted):
+            for service_name, weight in _weights(traffic).items():
+                for each in _named(service, service_name):
                     each["weight"] = weight
 
-        others = foreign_weights((each for each in _services(seen) if isinstance(each, dict)), traffic, DEFAULT_WEIGHT)
+        others = foreign_weights(
+            (each for each in _services(observed) if isinstance(each, dict)), traffic, DEFAULT_WEIGHT
+        )
         shared = beside_others(f"TraefikService {name}", others, (traffic.weight, traffic.stable_weight))
-        return RouteResult(edited(KIND, name, seen, weighted, weight_reason(traffic)), shared=shared)
+        return RouteResult(edited(KIND, name, observed, weighted, weight_reason(traffic)), shared=shared)
 
 
 ROUTER = Traefik()
@@ -68,22 +70,22 @@ def _weights(traffic: Traffic) -> dict[str, int]:
     return {traffic.canary_service: traffic.weight, traffic.stable_service: traffic.stable_weight}
 
 
-def _services(seen: Json) -> list[Any]:
-    spec = seen.get("spec")
+def _services(service: Json) -> list[Any]:
+    spec = service.get("spec")
     weighted = spec.get("weighted") if isinstance(spec, dict) else None
     services = weighted.get("services") if isinstance(weighted, dict) else None
     return services if isinstance(services, list) else []
 
 
-def _named(seen: Json, name: str) -> list[Json]:
-    return [each for each in _services(seen) if isinstance(each, dict) and each.get("name") == name]
+def _named(service: Json, name: str) -> list[Json]:
+    return [each for each in _services(service) if isinstance(each, dict) and each.get("name") == name]
 
 
-def _wrong(seen: Json, traffic: Traffic) -> str:
+def _wrong(service: Json, traffic: Traffic) -> str:
     """Why the object cannot have the weights, in Argo Rollouts' words; "" if it can."""
-    if not _services(seen):
+    if not _services(service):
         return "spec.weighted.services was not found in traefik service manifest"
     for role, name in (("canary", traffic.canary_service), ("stable", traffic.stable_service)):
-        if not _named(seen, name):
+        if not _named(service, name):
             return f"traefik {role} service was not found: no entry {name}"
-    return twice((each for each in _services(seen) if isinstance(each, dict)), traffic)
+    return twice((each for each in _services(service) if isinstance(each, dict)), traffic)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serinus.analysis.expr.condition import Condition
+from serinus.analysis.expr.condition import CompiledCondition
 from serinus.analysis.expr.errors import ConditionError
 from serinus.analysis.expr.limits import Budget
 from serinus.analysis.expr.samples import Sample, as_result, judged
@@ -66,9 +66,9 @@ def test_expressions_give_what_expr_lang_gives(line: dict[str, Any]) -> None:
     result = as_result(line["result"], line["kind"])
     if "error" in line:
         with pytest.raises(ConditionError):
-            Condition(line["condition"]).value(result, NOW)
+            CompiledCondition(line["condition"]).value(result, NOW)
     else:
-        assert go_text(Condition(line["condition"]).value(result, NOW), Budget()) == line["text"]
+        assert go_text(CompiledCondition(line["condition"]).value(result, NOW), Budget()) == line["text"]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_expressions_give_what_expr_lang_gives(line: dict[str, Any]) -> None:
 )
 def test_what_the_language_can_do(text: str, value: Any) -> None:
     """The expected values come from expr-lang 1.17.8."""
-    assert Condition(text).value(Floats([0.5, 2.0]), NOW) == value
+    assert CompiledCondition(text).value(Floats([0.5, 2.0]), NOW) == value
 
 
 @pytest.mark.parametrize(
@@ -123,18 +123,18 @@ def test_what_the_language_can_do(text: str, value: Any) -> None:
 )
 def test_times_that_do_not_exist_are_errors(text: str) -> None:
     with pytest.raises(ConditionError):
-        Condition(text).value(None, NOW)
+        CompiledCondition(text).value(None, NOW)
 
 
 def test_a_clash_of_types_is_an_error_even_where_it_would_not_run() -> None:
     """A mistake in a condition shows at the first measurement, not when its branch first runs."""
     with pytest.raises(ConditionError, match="mismatched types float64 and string"):
-        Condition('result > 0 || result > "x"').holds(1.0)
-    assert Condition('true || result[0] > "x"').holds([1.0])
+        CompiledCondition('result > 0 || result > "x"').holds(1.0)
+    assert CompiledCondition('true || result[0] > "x"').holds([1.0])
 
 
 def test_a_condition_is_read_once_and_asked_often() -> None:
-    condition = Condition("len(result) > 1")
+    condition = CompiledCondition("len(result) > 1")
     assert [condition.holds(result) for result in ("ab", [1.0], Floats([1.0, 2.0]), {})] == [True, False, True, False]
     with pytest.raises(ConditionError):
         condition.holds(None)
@@ -188,7 +188,7 @@ def bounded() -> Iterator[None]:
 def test_no_condition_loops_for_long_or_eats_memory(text: str) -> None:
     """Either a value or the one error; most take a few milliseconds, the longest a third of a second."""
     try:
-        Condition(text).value({"a": 1.0}, NOW)
+        CompiledCondition(text).value({"a": 1.0}, NOW)
     except ConditionError as error:
         said = str(error)
     else:
@@ -197,7 +197,7 @@ def test_no_condition_loops_for_long_or_eats_memory(text: str) -> None:
 
 
 def test_a_long_row_of_terms_is_fine() -> None:
-    assert Condition(" || ".join(f"result == {i}" for i in range(1, 700))).holds(699.0)
+    assert CompiledCondition(" || ".join(f"result == {i}" for i in range(1, 700))).holds(699.0)
 
 
 def test_deep_results_are_an_error_not_a_crash() -> None:
@@ -214,7 +214,7 @@ def test_deep_results_are_an_error_not_a_crash() -> None:
         "len(result) == 1",
     ):
         with pytest.raises(ConditionError, match="nested more than 128 levels"):
-            Condition(text).holds(deep)
+            CompiledCondition(text).holds(deep)
 
 
 def nested(levels: int) -> Any:
@@ -232,7 +232,7 @@ def test_no_result_that_is_read_meets_the_limit_of_the_interpreter(text: str) ->
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(500 + len(inspect.stack()))
     try:
-        assert Condition(text).value(nested(DEEPEST // 2)) in (True, False)
+        assert CompiledCondition(text).value(nested(DEEPEST // 2)) in (True, False)
     finally:
         sys.setrecursionlimit(limit)
 
@@ -241,12 +241,12 @@ def test_no_result_that_is_read_meets_the_limit_of_the_interpreter(text: str) ->
 def test_a_value_that_a_condition_nests_itself_is_bounded_too(use: str) -> None:
     deep = "reduce(1..2000, [#acc], 0)"
     with pytest.raises(ConditionError, match="nested more than"):
-        Condition(use.replace("V", deep)).value(1.0)
+        CompiledCondition(use.replace("V", deep)).value(1.0)
 
 
 def test_text_that_nests_too_deep_is_not_decoded() -> None:
     with pytest.raises(ConditionError, match="nested more than 128 levels"):
-        Condition(f"fromJSON('{'[' * 500}{']' * 500}') == 1").value(1.0)
+        CompiledCondition(f"fromJSON('{'[' * 500}{']' * 500}') == 1").value(1.0)
 
 
 def test_a_condition_reaches_nothing_but_its_result() -> None:
@@ -259,7 +259,7 @@ def test_a_condition_reaches_nothing_but_its_result() -> None:
         "now.__globals__",
     ):
         with pytest.raises(ConditionError):
-            Condition(text).value(1.0, NOW)
+            CompiledCondition(text).value(1.0, NOW)
 
 
 WORDS = (
@@ -279,7 +279,7 @@ RESULTS = st.recursive(
 @settings(max_examples=examples(600), deadline=None)
 def test_whatever_is_asked_of_whatever_there_is_one_kind_of_error(text: str, result: Any) -> None:
     with contextlib.suppress(ConditionError):
-        Condition(text).holds(result, NOW)
+        CompiledCondition(text).holds(result, NOW)
 
 
 @given(
@@ -290,4 +290,4 @@ def test_whatever_is_asked_of_whatever_there_is_one_kind_of_error(text: str, res
 @settings(max_examples=examples(600), deadline=None)
 def test_parts_put_together_raise_nothing_else_either(parts: list[dict[str, Any]], between: str, result: Any) -> None:
     with contextlib.suppress(ConditionError):
-        Condition(between.join(part["condition"] for part in parts)).value(result, NOW)
+        CompiledCondition(between.join(part["condition"] for part in parts)).value(result, NOW)

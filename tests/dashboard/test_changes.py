@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from serinus.api.resources import DEPLOYMENTS, EVENTS, ROLLOUTS
-from serinus.dashboard.commands import ACTIONS, Changes, MovedOn, Refused, Seen, seen
+from serinus.dashboard.commands import ACTIONS, Changes, MovedOn, Refused, Seen, shown_state
 from serinus.kube.change_event import person
 from serinus.kube.client import Client
 from serinus.kube.transport import Request, Response
@@ -58,7 +58,7 @@ async def world(patch: Json, times: int = 1) -> tuple[Client, Changes, Contested
 
 
 def as_seen(rollout: Json) -> Seen:
-    return Seen(**seen(rollout))
+    return Seen(**shown_state(rollout))
 
 
 async def test_a_write_in_between_that_changes_nothing_that_matters_is_no_obstacle() -> None:

@@ -6,12 +6,16 @@ from typing import Any
 
 import pytest
 
-from serinus.routing.route_probes import Answer, Probe, difference, probes
+from serinus.routing.route_probes import Probe, ProbeAnswer, difference, probes
 
 Json = dict[str, Any]
 PROBE = Probe("web.test", "/")
-BLUE, GREEN, MISSING = Answer(200, content="blue"), Answer(200, content="green"), Answer(404, content="none")
-FAILED = Answer(500, content="none")
+BLUE, GREEN, MISSING = (
+    ProbeAnswer(200, content="blue"),
+    ProbeAnswer(200, content="green"),
+    ProbeAnswer(404, content="none"),
+)
+FAILED = ProbeAnswer(500, content="none")
 
 
 def route(*matches: Json, hosts: list[str] | None = None) -> Json:
@@ -50,12 +54,15 @@ def test_a_header_and_a_wildcard_host_are_filled_in():
         ([BLUE] * 30, [BLUE] * 30),
         ([BLUE] * 24 + [GREEN] * 6, [BLUE] * 20 + [GREEN] * 10),
         ([BLUE] * 28 + [FAILED] * 2, [BLUE] * 30),
-        ([Answer(200, content=str(n)) for n in range(30)], [Answer(200, content=str(n + 50)) for n in range(30)]),
+        (
+            [ProbeAnswer(200, content=str(n)) for n in range(30)],
+            [ProbeAnswer(200, content=str(n + 50)) for n in range(30)],
+        ),
         ([MISSING] * 30, [MISSING] * 30),
     ],
     ids=["same", "other shares of a canary", "few failures", "contents that change each time", "both without a route"],
 )
-def test_both_sides_answer_alike(before: list[Answer], after: list[Answer]):
+def test_both_sides_answer_alike(before: list[ProbeAnswer], after: list[ProbeAnswer]):
     assert difference(PROBE, before, after) == ""
 
 
@@ -78,12 +85,12 @@ def test_both_sides_answer_alike(before: list[Answer], after: list[Answer]):
             "answers with other contents: the Ingress controller gives green 6 times of 30, the Gateway never (blue 30 times)",
         ),
         (
-            [Answer(301, "https://web.test/")] * 30,
+            [ProbeAnswer(301, "https://web.test/")] * 30,
             [BLUE] * 30,
             "the Ingress controller gives 301 to https://web.test/ 30 times of 30, the Gateway never (200 30 times)",
         ),
         (
-            [Answer(error="timed out")] * 3 + [BLUE] * 27,
+            [ProbeAnswer(error="timed out")] * 3 + [BLUE] * 27,
             [BLUE] * 30,
             "the Ingress controller gives timed out 3 times of 30, the Gateway never (200 30 times)",
         ),
@@ -91,6 +98,6 @@ def test_both_sides_answer_alike(before: list[Answer], after: list[Answer]):
     ids=["no route", "one backend of two is wrong", "no canary", "a redirect is lost", "some time out"],
 )
 def test_an_answer_that_one_side_repeats_and_the_other_never_gives_is_a_difference(
-    before: list[Answer], after: list[Answer], said: str
+    before: list[ProbeAnswer], after: list[ProbeAnswer], said: str
 ):
     assert difference(PROBE, before, after) == f"GET / of web.test: {said}"

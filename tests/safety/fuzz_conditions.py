@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from serinus.analysis.expr.compiler import FUNCTIONS
-from serinus.analysis.expr.condition import Condition
+from serinus.analysis.expr.condition import CompiledCondition
 from serinus.analysis.expr.errors import ConditionError
 from serinus.analysis.expr.grammar import BINARY, PREDICATES, UNARY
 from serinus.analysis.expr.lexer import LONGEST
@@ -90,7 +90,7 @@ def made(random: Random) -> tuple[str, Any]:
 
 def judge(given: tuple[str, Any]) -> None:
     text, answer = given
-    found = Condition(text)
+    found = CompiledCondition(text)
     for value in (answer, [answer], {"a": answer}):
         with contextlib.suppress(ConditionError):
             found.holds(value, NOW)

@@ -18,7 +18,7 @@ MOST_TYPES = 16
 """Most compiled forms of a condition. A metric's results have one or two types."""
 
 
-class Condition:
+class CompiledCondition:
     """A condition in expr-lang, as in `successCondition`. ConditionError if it cannot be parsed.
 
     It can access only the result, and its time and memory are limited (limits.py). Every error of the condition or its

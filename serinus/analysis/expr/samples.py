@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from serinus.analysis.expr.condition import Condition
+from serinus.analysis.expr.condition import CompiledCondition
 from serinus.analysis.expr.errors import ConditionError
 from serinus.analysis.expr.functions.text import floats
 from serinus.analysis.expr.values import Floats
@@ -53,4 +53,4 @@ def answer(sample: Sample, now: float) -> dict[str, Any]:
 
 def judged(sample: Sample, now: float) -> bool:
     """The value of the condition for its result. ConditionError if it has none."""
-    return Condition(sample.condition).holds(as_result(sample.result, sample.kind), now)
+    return CompiledCondition(sample.condition).holds(as_result(sample.result, sample.kind), now)

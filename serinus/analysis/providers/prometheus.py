@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from serinus.analysis.expr.condition import Condition
+from serinus.analysis.expr.condition import CompiledCondition
 from serinus.analysis.expr.errors import ConditionError
 from serinus.analysis.expr.functions.numbers import parse_float
 from serinus.analysis.expr.values import Floats, plain_text
@@ -164,7 +164,7 @@ def _form(config: PrometheusConfig, now: float) -> tuple[str, dict[str, str]]:
 
 def _time(name: str, text: str, now: float) -> float:
     try:
-        return Condition(text).time(now)
+        return CompiledCondition(text).time(now)
     except ConditionError as error:
         raise ProviderError(f"failed to parse rangeQuery.{name} as time: ", error) from error
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from serinus.kube.sync import SyncClient
 
 
-class Home(NamedTuple):
+class ControllerHome(NamedTuple):
     """The controller's namespace. `known`: False if the user may not list the Leases, and it is the default one."""
 
     namespace: str
@@ -51,7 +51,7 @@ class IstioCluster(NamedTuple):
         return f"Istio's objects in {self.named}; {self.doubt}" if self.doubt else ""
 
 
-def istio_cluster(session: Session, home: Home) -> IstioCluster:
+def istio_cluster(session: Session, home: ControllerHome) -> IstioCluster:
     """The session's own cluster, with a doubt, if the user may not list Secrets."""
     from serinus.kube.configuration.config import from_secret
     from serinus.kube.configuration.kubeconfig import ConfigError
@@ -111,10 +111,10 @@ class Clients:
         return ApiError(MISDIRECTED, "Misdirected", message)
 
 
-def home(session: Session, now: float) -> Home:
+def home(session: Session, now: float) -> ControllerHome:
     """The namespace of the leading controller; that of an installation if none leads or Leases may not be listed."""
     try:
         leading = leaders(session.client.list(LEASES).get("items") or [], now)
     except ApiError:
-        return Home(NAME, known=False)
-    return Home(leading[0].namespace if leading else NAME)
+        return ControllerHome(NAME, known=False)
+    return ControllerHome(leading[0].namespace if leading else NAME)

@@ -17,7 +17,7 @@ from serinus.cli.framework.errors import Problem
 from serinus.view.notification_events import REASONS, refusing, sendings
 
 if TYPE_CHECKING:
-    from serinus.cli.cluster.istio_cluster import Home
+    from serinus.cli.cluster.istio_cluster import ControllerHome
     from serinus.kube.errors import ApiError
 
 SHORT = "Say whether Rollouts can work here, and what to do where they cannot"
@@ -35,7 +35,7 @@ class DoctorFinding:
     """`fix`: what to do; "" without a problem. `warns`: a warning, Rollouts still work."""
 
     what: str
-    found: str
+    result: str
     fix: str = ""
     warns: bool = False
 
@@ -46,7 +46,7 @@ def run(call: Call) -> int:
     for finding in examined(session, time.time(), call.connection(namespace=False)):
         wrong += bool(finding.fix) and not finding.warns
         sign = "⚠" if finding.warns else "✖" if finding.fix else "✔"
-        sys.stdout.write(f"{sign} {finding.what}: {finding.found}\n")
+        sys.stdout.write(f"{sign} {finding.what}: {finding.result}\n")
         if finding.fix:
             sys.stdout.write(f"  {finding.fix}\n")
     if wrong:
@@ -140,9 +140,9 @@ def _install(flags: str) -> str:
     return f"serinus install | kubectl apply{flags} --server-side -f -"
 
 
-def _controller(session: Session, now: float, flags: str) -> tuple[DoctorFinding, Home]:
+def _controller(session: Session, now: float, flags: str) -> tuple[DoctorFinding, ControllerHome]:
     """The finding, and the namespace of the controller; that of an installation if none leads."""
-    from serinus.cli.cluster.istio_cluster import Home
+    from serinus.cli.cluster.istio_cluster import ControllerHome
     from serinus.install.installation import NAME
     from serinus.kube.errors import ApiError
 
@@ -150,15 +150,19 @@ def _controller(session: Session, now: float, flags: str) -> tuple[DoctorFinding
         leases = session.client.list(LEASES).get("items") or []
     except ApiError as error:
         fix = "Ask for the right to read Leases, to see who leads."
-        return DoctorFinding("controller", error.message or str(error), fix), Home(NAME, known=False)
+        return DoctorFinding("controller", error.message or str(error), fix), ControllerHome(NAME, known=False)
     leading = leaders(leases, now)
     if leading:
-        return DoctorFinding("controller", "; ".join(leader.told() for leader in leading)), Home(leading[0].namespace)
+        return DoctorFinding("controller", "; ".join(leader.told() for leader in leading)), ControllerHome(
+            leading[0].namespace
+        )
     gone = "nobody holds its Lease" if ours(leases) else "there is no Lease of one"
-    return DoctorFinding("controller", gone, f"Start one: {_install(flags)}, or serinus controller{flags}"), Home(NAME)
+    return DoctorFinding(
+        "controller", gone, f"Start one: {_install(flags)}, or serinus controller{flags}"
+    ), ControllerHome(NAME)
 
 
-def _routers(session: Session, home: Home) -> Iterator[DoctorFinding]:
+def _routers(session: Session, home: ControllerHome) -> Iterator[DoctorFinding]:
     """Whether the routing objects of the namespace's Rollouts exist. `home`: the namespace of the controller."""
     from serinus.cli.rollouts.doctor_routers import checked
 

@@ -13,7 +13,7 @@ from serinus.api.names import ISTIO_GROUP
 from serinus.api.resources import BY_KIND, ROLLOUTS
 from serinus.api.rollout import Rollout
 from serinus.api.served_kind import Discovered, ServedKind, discovery, kind_name, located, unserved
-from serinus.cli.cluster.istio_cluster import Home, IstioCluster, istio_cluster
+from serinus.cli.cluster.istio_cluster import ControllerHome, IstioCluster, istio_cluster
 from serinus.kube.errors import ApiError, NotFound
 from serinus.routing import registry
 from serinus.routing.istio_cluster import is_about_istio
@@ -27,16 +27,16 @@ Json = dict[str, Any]
 ISTIO = {kind.key for kind in registry.kinds().values() if kind.group == ISTIO_GROUP}
 
 
-class Row(NamedTuple):
+class RouterRow(NamedTuple):
     """`what`: the object. `fix`: what to do; "" without a problem. `warns`: a warning, Rollouts may work."""
 
     what: str
-    found: str
+    result: str
     fix: str = ""
     warns: bool = False
 
 
-def checked(session: Session, home: Home) -> Iterator[Row]:
+def checked(session: Session, home: ControllerHome) -> Iterator[RouterRow]:
     """Nothing if the user may not read Rollouts: another check reports that. `home`: the controller's namespace."""
     try:
         rollouts = session.client.list(ROLLOUTS, session.namespace).get("items") or []
@@ -54,27 +54,27 @@ def checked(session: Session, home: Home) -> Iterator[Row]:
         yield from _of_rollout(rollout, objects, mesh)
 
 
-def _istio(mesh: IstioCluster, rollouts: str) -> Iterator[Row]:
+def _istio(mesh: IstioCluster, rollouts: str) -> Iterator[RouterRow]:
     """The Secret that names another cluster for Istio's objects, or why one may do so."""
     if mesh.problem:
         fix = f"Correct the Secret. Until then no traffic of {rollouts} is divided."
-        yield Row(mesh.source, mesh.problem, fix)
+        yield RouterRow(mesh.source, mesh.problem, fix)
     elif mesh.source:
         server = mesh.client.connection.server
-        yield Row(mesh.source, f"Istio's objects of {rollouts} are in the cluster {server}")
+        yield RouterRow(mesh.source, f"Istio's objects of {rollouts} are in the cluster {server}")
     elif mesh.doubt:
         fix = "Ask for this right, or read the status of the Rollouts: the controller knows the cluster."
-        yield Row(f"Istio's objects of {rollouts}", f"looked up in {mesh.named}; {mesh.doubt}", fix, warns=True)
+        yield RouterRow(f"Istio's objects of {rollouts}", f"looked up in {mesh.named}; {mesh.doubt}", fix, warns=True)
 
 
-def _of_rollout(rollout: Rollout, objects: _Objects, mesh: IstioCluster) -> Iterator[Row]:
+def _of_rollout(rollout: Rollout, objects: _Objects, mesh: IstioCluster) -> Iterator[RouterRow]:
     """A router that this version does not support comes first, without a lookup of its objects."""
     named, canary = f"Rollout {rollout.metadata.name}", rollout.spec.strategy.canary
     for name in registry.without_router(canary.traffic_routing if canary else None):
         fix = f"This version has {registry.known()}. The controller leaves the Rollout as it is."
-        yield Row(f"{named}, trafficRouting.{name}", "this version of Serinus has no such router", fix)
+        yield RouterRow(f"{named}, trafficRouting.{name}", "this version of Serinus has no such router", fix)
     for finding in registry.unreadable(rollout.spec):
-        yield Row(f"{named}, {finding.path}", finding.message, "Correct the field: serinus lint names its line.")
+        yield RouterRow(f"{named}, {finding.path}", finding.message, "Correct the field: serinus lint names its line.")
     told: set[str] = set()
     for ref in registry.references(rollout):
         where, name = located(ref.name, rollout.metadata.namespace)
@@ -95,22 +95,22 @@ def _of_rollout(rollout: Rollout, objects: _Objects, mesh: IstioCluster) -> Iter
             problem, _, fix = unserved(registry.kinds()[ref.kind], objects.others(ref.kind)).partition(": ")
             yield _lacking(what, problem, there, f"{fix[:1].upper()}{fix[1:]}.", mesh)
         elif exists:
-            yield Row(what, f"is there{there}")
+            yield RouterRow(what, f"is there{there}")
         else:
             fix = f"Create the {kind} {ref.name}{there}: no traffic can be divided without it."
             yield _lacking(what, "is missing", there, fix, mesh)
 
 
-def _lacking(what: str, problem: str, there: str, fix: str, mesh: IstioCluster) -> Row:
+def _lacking(what: str, problem: str, there: str, fix: str, mesh: IstioCluster) -> RouterRow:
     """`there`: the cluster that the command reads, if there may be another one."""
     if there and mesh.doubt:
-        return Row(
+        return RouterRow(
             what, f"{problem}{there}", "Read the status of the Rollout: the controller may ask another cluster.", True
         )
-    return Row(what, f"{problem}{there}", fix)
+    return RouterRow(what, f"{problem}{there}", fix)
 
 
-def _unread(what: str, error: ApiError, which: str, mesh: IstioCluster | None) -> Row:
+def _unread(what: str, error: ApiError, which: str, mesh: IstioCluster | None) -> RouterRow:
     """`which`: the objects that cannot be read. `mesh`: their cluster, for Istio's objects."""
     refused = error.code in (401, 403)
     if mesh is not None and mesh.source:
@@ -119,9 +119,9 @@ def _unread(what: str, error: ApiError, which: str, mesh: IstioCluster | None) -
             if refused
             else "Open the way to this cluster."
         )
-        return Row(what, f"cannot be read in {mesh.named}: {error.message or error}", fix)
+        return RouterRow(what, f"cannot be read in {mesh.named}: {error.message or error}", fix)
     fix = f"Ask for the right to read {which}." if refused else "Try again when the API server answers."
-    return Row(what, error.message or str(error), fix)
+    return RouterRow(what, error.message or str(error), fix)
 
 
 class _Objects:

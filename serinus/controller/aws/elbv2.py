@@ -68,30 +68,30 @@ class Elbv2:
 
     async def target_groups(self, hostname: str, arn: str) -> list[TargetGroup]:
         """Target groups of a load balancer, with their tags."""
-        found: list[TargetGroup] = []
+        groups: list[TargetGroup] = []
         async for page in self._pages("DescribeTargetGroups", hostname, {"LoadBalancerArn": arn}):
             for each in page.findall("./DescribeTargetGroupsResult/TargetGroups/member"):
                 texts = (each.findtext(field, "") for field in ("TargetGroupArn", "TargetGroupName", "TargetType"))
-                found.append(TargetGroup(*texts))
+                groups.append(TargetGroup(*texts))
         tags: dict[str, str] = {}
-        for at in range(0, len(found), TAGS_AT_ONCE):
-            arns = {f"ResourceArns.member.{i}": g.arn for i, g in enumerate(found[at : at + TAGS_AT_ONCE], 1)}
+        for at in range(0, len(groups), TAGS_AT_ONCE):
+            arns = {f"ResourceArns.member.{i}": g.arn for i, g in enumerate(groups[at : at + TAGS_AT_ONCE], 1)}
             page = await self._ask("DescribeTags", hostname, arns)
             for each in page.findall("./DescribeTagsResult/TagDescriptions/member"):
                 named = (t for t in each.findall("./Tags/member") if t.findtext("Key", "") == self._tag)
                 tags |= {each.findtext("ResourceArn", ""): tag.findtext("Value", "") for tag in named}
-        return [TargetGroup(g.arn, g.name, g.target_type, tags.get(g.arn, "")) for g in found]
+        return [TargetGroup(g.arn, g.name, g.target_type, tags.get(g.arn, "")) for g in groups]
 
     async def forwards(self, hostname: str, arn: str) -> list[dict[str, int]]:
         """For each rule of each listener that forwards: ARN of a target group -> its weight."""
-        found: list[dict[str, int]] = []
+        forwards: list[dict[str, int]] = []
         async for page in self._pages("DescribeListeners", hostname, {"LoadBalancerArn": arn}):
             for listener in page.findall("./DescribeListenersResult/Listeners/member"):
                 of = {"ListenerArn": listener.findtext("ListenerArn", "")}
                 async for rules in self._pages("DescribeRules", hostname, of):
                     for rule in rules.findall("./DescribeRulesResult/Rules/member"):
-                        found += [dict(_groups(action)) for action in rule.findall("./Actions/member")]
-        return [groups for groups in found if groups]
+                        forwards += [dict(_groups(action)) for action in rule.findall("./Actions/member")]
+        return [groups for groups in forwards if groups]
 
     async def targets(self, hostname: str, group: TargetGroup) -> tuple[str, ...]:
         """Addresses that have completed registration and are not being deregistered."""

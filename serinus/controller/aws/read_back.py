@@ -88,13 +88,13 @@ class AwsReadBack:
             return
         if not self._stale(key, rollout):
             return  # a pass queued this key during the last read
-        found: dict[str, _Known] = {}
+        known: dict[str, _Known] = {}
         for name in _names(rollout):
             ingress = self._ingress(key[0], name)
             if ingress is not None:
                 back = await self._of(rollout, ingress)
-                found[name] = _Known(back, _promoted(rollout), self._clock.now())
-        self._known[key] = found
+                known[name] = _Known(back, _promoted(rollout), self._clock.now())
+        self._known[key] = known
         self._wake(key)
 
     async def _of(self, rollout: Rollout, ingress: Ingress) -> ReadBack:

@@ -112,5 +112,5 @@ def _metrics_of(template: Json) -> list[AnalysisMetric]:
 def _type(metric: AnalysisMetric) -> str:
     """The type of the metric's provider. For an unknown provider: its key, capitalized."""
     key = next((name for name, config in metric.provider.items() if config is not None), "")
-    found = known(key)
-    return found.type if found is not None else key[:1].upper() + key[1:]
+    provider = known(key)
+    return provider.type if provider is not None else key[:1].upper() + key[1:]

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 
-class PortTaken(Exception):
+class ProbePortTaken(Exception):
     """A port could not be opened. The message has the remedy, as a sentence for the user."""
 
 
@@ -17,7 +17,7 @@ class PortTaken(Exception):
 async def serving(
     address: str, *, metrics: tuple[int, Callable[[], bytes]] | None, health: tuple[int, Callable[[], str]] | None
 ) -> AsyncGenerator[dict[str, int]]:
-    """Serves until the block ends and yields the ports. The system chooses a port for 0. PortTaken on failure.
+    """Serves until the block ends and yields the ports. The system chooses a port for 0. ProbePortTaken on failure.
 
     `metrics`: port and the text to serve. `health`: port and why the process is not ready, "" if it is.
     """
@@ -59,7 +59,7 @@ async def _listen(runner: web.AppRunner, address: str, port: int, flag: str) -> 
         await site.start()
     except OSError as error:
         why = "it is in use" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
-        raise PortTaken(
+        raise ProbePortTaken(
             f"cannot listen on {address}:{port}: {why}. Choose another with {flag} (0 for any free one)."
         ) from None
     return runner.addresses[0][1]

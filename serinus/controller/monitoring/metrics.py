@@ -126,14 +126,14 @@ class Metrics:
             yield from gauge(f"rollout_info_replicas_{name}", f"Pods {name}.", values)
         reasons = (
             (key, f',reason="{text(reason)}"', 1)
-            for key, found in self._waits.items()
-            for reason in dict.fromkeys(reason for reason, _ in found)
+            for key, waits in self._waits.items()
+            for reason in dict.fromkeys(reason for reason, _ in waits)
         )
         yield from gauge("rollout_waiting", "1 for each reason to wait.", reasons)
         causes = (
             (key, f',reason="{text(reason)}",cause="{text(cause)}"', 1)
-            for key, found in self._waits.items()
-            for reason, cause in dict.fromkeys(found)
+            for key, waits in self._waits.items()
+            for reason, cause in dict.fromkeys(waits)
             if cause
         )
         yield from gauge("rollout_waiting_cause", "1 for what keeps pods that are waited for from being ready.", causes)
@@ -190,12 +190,12 @@ PHASES = ("Completed", "Progressing", "Paused", "Timeout", "Error", "Abort", "In
 
 def phase(rollout: Rollout) -> str:
     """The phase for the phase labels of the metrics: from the conditions, not from status.phase."""
-    found = {c.type: c for c in rollout.status.conditions}
-    if (invalid := found.get("InvalidSpec")) and invalid.status == "True":
+    conditions = {c.type: c for c in rollout.status.conditions}
+    if (invalid := conditions.get("InvalidSpec")) and invalid.status == "True":
         return "InvalidSpec"
-    if "WriteRefused" in found or "SetAside" in found:
+    if "WriteRefused" in conditions or "SetAside" in conditions:
         return "Error"
-    progressing = found.get("Progressing")
+    progressing = conditions.get("Progressing")
     if progressing is None:
         return "Progressing"
     by_reason = {

@@ -28,14 +28,14 @@ class Reconciles:
         self._errors: dict[Key, int] = defaultdict(int)
 
     def reconciled(self, key: Key, seconds: float) -> None:
-        found = self._found.get(key)
-        if found is None:
-            found = self._found[key] = [0.0] * (len(BUCKETS) + 2)
+        buckets = self._found.get(key)
+        if buckets is None:
+            buckets = self._found[key] = [0.0] * (len(BUCKETS) + 2)
         for place, most in enumerate(BUCKETS):
             if seconds <= most:
-                found[place] += 1
-        found[-2] += 1
-        found[-1] += seconds
+                buckets[place] += 1
+        buckets[-2] += 1
+        buckets[-1] += seconds
 
     def failed(self, key: Key) -> None:
         self._errors[key] += 1
@@ -49,11 +49,11 @@ class Reconciles:
         yield from head(name, "histogram", "Seconds of a reconcile.")
         bounds = [(place, f'le="{most}",') for place, most in enumerate(BUCKETS)]
         bounds.append((len(BUCKETS), 'le="+Inf",'))
-        for key, found in self._found.items():
+        for key, buckets in self._found.items():
             who = owner(key)
             for place, bound in bounds:
-                yield f"{name}_bucket{{{bound}{who}}} {found[place]}\n"
-            yield f"{name}_count{{{who}}} {found[-2]}\n{name}_sum{{{who}}} {found[-1]}\n"
+                yield f"{name}_bucket{{{bound}{who}}} {buckets[place]}\n"
+            yield f"{name}_count{{{who}}} {buckets[-2]}\n{name}_sum{{{who}}} {buckets[-1]}\n"
         yield from head(f"{name}_error_total", "counter", "Reconciles that failed.")
         for key, number in self._errors.items():
             yield f"{name}_error_total{{{owner(key)}}} {float(number)}\n"

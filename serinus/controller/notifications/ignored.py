@@ -27,7 +27,7 @@ class IgnoredConfigMaps:
             fields=f"metadata.name={CONFIG_MAP}",
             clock=clock,
             rng=rng,
-            trim=lambda found: ConfigMap(found.metadata),
+            trim=lambda config_map: ConfigMap(config_map.metadata),
         )
         self._config_maps.on_change(self._changed)
 

@@ -57,12 +57,12 @@ class Memory:
 
     def take(self, entry: Pending) -> Pending:
         """Stores a message in progress; returns the stored entry for it."""
-        found = next((one for one in self.prepared if one.same(entry)), None)
-        if found is None:
+        stored = next((one for one in self.prepared if one.same(entry)), None)
+        if stored is None:
             self.pending.append(entry)
             return entry
-        self.prepared.remove(found)
-        return found
+        self.prepared.remove(stored)
+        return stored
 
     def drop(self, entry: Pending) -> None:
         """Removes a message that was delivered or given up."""

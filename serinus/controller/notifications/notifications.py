@@ -126,7 +126,7 @@ class Notifications:
 
     def _entries(self, before: Subject, after: Subject, events: Sequence[Event], memory: Memory) -> list[Pending]:
         """The messages of Events as stored. A message of an earlier attempt at the same pass keeps its time."""
-        found: list[Pending] = []
+        entries: list[Pending] = []
         status, now, own = digest_of(before), self._clock.now(), subject_of(before)
         for event in events:
             if event.reason in OWN_REASONS:
@@ -136,10 +136,10 @@ class Notifications:
                 for due in judged.due:
                     if self._repetitions.is_known(occurrence_of(memory.uid, judged.configuration, due.identity)):
                         continue
-                    made = entry_of(judged.configuration, due, judged.happening, now, before=status, about=own)
-                    old = (one for one in memory.prepared if one.same(made) and one.before == status)
-                    found.append(next(old, made))
-        return found
+                    entry = entry_of(judged.configuration, due, judged.happening, now, before=status, about=own)
+                    old = (one for one in memory.prepared if one.same(entry) and one.before == status)
+                    entries.append(next(old, entry))
+        return entries
 
     def happened(self, make: Callable[[], Subject], events: Sequence[Event], *, complete: bool = True) -> None:
         """Sends the messages of a pass's Events. `make` returns the object as the pass wrote it.
@@ -195,21 +195,21 @@ class Notifications:
         began, metadata = time.perf_counter(), about.metadata
         root = self._values.root(about)
         uid = root.metadata.uid if root is not None else metadata.uid
-        for found in self._due_by(about, event, absorbed=self._repetitions.absorb):
-            for due in found.due:
-                occurrence = occurrence_of(uid, found.configuration, due.identity)
+        for judged in self._due_by(about, event, absorbed=self._repetitions.absorb):
+            for due in judged.due:
+                occurrence = occurrence_of(uid, judged.configuration, due.identity)
                 if self._repetitions.is_known(occurrence):
                     continue
                 self._repetitions.remember(occurrence)
-                self._sender.send(found.configuration, about, root, due, found.values, found.happening)
+                self._sender.send(judged.configuration, about, root, due, judged.values, judged.happening)
         self._series.spent((metadata.namespace, metadata.name), time.perf_counter() - began)
 
     def _occurrences(self, about: Subject, event: Event) -> Iterator[str]:
         """The occurrences of the messages that are due for an Event."""
         root = self._values.root(about)
         uid = root.metadata.uid if root is not None else about.metadata.uid
-        for found in self._due_by(about, event, absorbed=self._repetitions.is_absorbed):
-            yield from (occurrence_of(uid, found.configuration, due.identity) for due in found.due)
+        for judged in self._due_by(about, event, absorbed=self._repetitions.is_absorbed):
+            yield from (occurrence_of(uid, judged.configuration, due.identity) for due in judged.due)
 
     def _due_by(
         self, about: Subject, event: Event, *, absorbed: Callable[[str, str], bool], early: bool = False
@@ -221,11 +221,11 @@ class Notifications:
             if name not in configuration.triggers:
                 continue
             root = self._values.root(about)
-            found = _subscribed(configuration, metadata, general=not of_run)
+            subscriptions = _subscribed(configuration, metadata, general=not of_run)
             if root is not None and _is_of_rollout(about, event):
                 for trigger, destinations in _subscribed(configuration, root.metadata).items():
-                    add(found, trigger, destinations)
-            if not found.get(name):
+                    add(subscriptions, trigger, destinations)
+            if not subscriptions.get(name):
                 continue
             memory = self._memories.of(root) if root is not None else None
             uid = root.metadata.uid if root is not None else metadata.uid
@@ -236,10 +236,10 @@ class Notifications:
             )
             if early:
                 conditions = configuration.triggers[name].conditions
-                due = tuple(Due(name, one.index, one.send, to) for one in conditions for to in found[name])
+                due = tuple(Due(name, one.index, one.send, to) for one in conditions for to in subscriptions[name])
             else:
                 due = by_event(
-                    configuration, found, happening, values, memory.state if memory else {}, self._clock.now(),
+                    configuration, subscriptions, happening, values, memory.state if memory else {}, self._clock.now(),
                     told=lambda key, uid=uid: absorbed(uid, key), prefix=prefix,
                 ).due  # fmt: skip
             yield _Judged(configuration, happening, values, due)
@@ -249,14 +249,14 @@ class Notifications:
         for configuration, prefix in self._sources.of(rollout.metadata.namespace):
             if not configuration.has_conditions:
                 continue
-            found = _subscribed(configuration, rollout.metadata)
-            if not found:
+            subscriptions = _subscribed(configuration, rollout.metadata)
+            if not subscriptions:
                 continue
             values = self._values.variables(rollout, configuration, None)
             if not is_observed(values["rollout"]):
                 return
             judged = by_condition(
-                configuration, found, values, memory.state, self._clock.now(),
+                configuration, subscriptions, values, memory.state, self._clock.now(),
                 told=lambda key, uid=uid: self._repetitions.holds_back(uid, key), prefix=prefix,
             )  # fmt: skip
             for key in judged.over:
@@ -294,5 +294,5 @@ def _is_of_rollout(about: Subject, event: Event) -> bool:
 
 
 def _subscribed(configuration: Configuration, metadata: ObjectMeta, *, general: bool = True) -> Subscriptions:
-    found, _ = subscribed(configuration, metadata.annotations, metadata.labels, general=general)
-    return found
+    subscriptions, _ = subscribed(configuration, metadata.annotations, metadata.labels, general=general)
+    return subscriptions

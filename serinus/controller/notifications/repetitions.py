@@ -56,9 +56,9 @@ class Repetitions:
 
     def absorb(self, uid: str, key: str) -> bool:
         """Like `is_absorbed`, for one Event only: the next Event counts again."""
-        found = self.is_absorbed(uid, key)
+        absorbed = self.is_absorbed(uid, key)
         self._by_condition.pop((uid, key), None)
-        return found
+        return absorbed
 
     def holds_back(self, uid: str, key: str) -> bool:
         """Whether the condition's message is in progress, or cannot be sent."""

@@ -14,7 +14,7 @@ from serinus.controller.notifications.memory import Memories, Memory
 from serinus.controller.notifications.repetitions import Repetitions
 from serinus.controller.notifications.series import NotificationSeries
 from serinus.controller.notifications.sources import NotificationSources
-from serinus.controller.notifications.subject import About, Subject
+from serinus.controller.notifications.subject import MessageSubject, Subject
 from serinus.engine.core.plan import Event
 from serinus.kube.clock import Clock, rfc3339
 from serinus.notifications.delivery import Letter, Line
@@ -42,20 +42,20 @@ class Results:
 
     def service(self, line: Line) -> tuple[str, Any, ServiceContext] | str:
         configuration = self.sources.configurations.get(line[0])
-        found = configuration.services.get(line[1]) if configuration else None
-        if found is None:
+        service = configuration.services.get(line[1]) if configuration else None
+        if service is None:
             return f"notification service '{line[1]}' is not supported"
-        if found.allowed and not any(fnmatchcase(line[2], pattern) for pattern in found.allowed):
+        if service.allowed and not any(fnmatchcase(line[2], pattern) for pattern in service.allowed):
             return f"service '{line[1]}' does not allow the recipient {line[2]!r} (allowedRecipients)"
-        reach = self.sources.reach_of(line[0], found, line[2], self.reach)
-        return reach if isinstance(reach, str) else (found.type, found.options, reach)
+        reach = self.sources.reach_of(line[0], service, line[2], self.reach)
+        return reach if isinstance(reach, str) else (service.type, service.options, reach)
 
     def threads(self, letter: Letter) -> Mapping[str, str]:
         memory = self._memory(letter.about)
         return memory.threads if memory is not None else {}
 
     def delivered(self, letter: Letter, remembered: Mapping[str, str] | None) -> None:
-        about: About = letter.about
+        about: MessageSubject = letter.about
         memory = self._memory(about)
         self.late.discard(letter.line)
         if memory is not None:
@@ -69,12 +69,12 @@ class Results:
         self.tell(about.subject, Event("NotificationSent", text), about.kind)
 
     def delayed(self, letter: Letter, until: float) -> None:
-        about: About = letter.about
+        about: MessageSubject = letter.about
         if letter.line in self.late:
             return
         self.late.add(letter.line)
-        said = self._said(letter.line, letter.problem)
-        text = f"{about.due.trigger} could not be sent to {about.due.to} yet: {said}. It is tried again until {rfc3339(until)}."
+        reason = self._said(letter.line, letter.problem)
+        text = f"{about.due.trigger} could not be sent to {about.due.to} yet: {reason}. It is tried again until {rfc3339(until)}."
         self.tell(about.subject, Event("NotificationFailed", text, "Warning"), about.kind)
 
     def failed(self, letter: Letter) -> None:
@@ -84,7 +84,7 @@ class Results:
     def replaced(self, letter: Letter) -> None:
         self._settle(letter.about, self._memory(letter.about))
 
-    def give_up(self, about: About, line: Line, problem: str) -> None:
+    def give_up(self, about: MessageSubject, line: Line, problem: str) -> None:
         """Ends the message without delivery and without a retry."""
         self.series.failed(about.key, *about.label)
         if (memory := self._memory(about)) is not None:
@@ -95,10 +95,10 @@ class Results:
 
     def _said(self, line: Line, problem: str) -> str:
         configuration = self.sources.configurations.get(line[0])
-        found = configuration.services.get(line[1]) if configuration else None
-        return Hidden(found.secrets if found else ()).foreign(problem, LONGEST_PROBLEM)
+        service = configuration.services.get(line[1]) if configuration else None
+        return Hidden(service.secrets if service else ()).foreign(problem, LONGEST_PROBLEM)
 
-    def _settle(self, about: About, memory: Memory | None) -> None:
+    def _settle(self, about: MessageSubject, memory: Memory | None) -> None:
         """Removes the message from those in progress and from the Rollout's waiting messages."""
         if memory is None or about.root is None:
             return
@@ -107,11 +107,11 @@ class Results:
             memory.drop(about.pending)
         self.memories.changed(about.root)
 
-    def _memory(self, about: About) -> Memory | None:
+    def _memory(self, about: MessageSubject) -> Memory | None:
         rollout = self.cache.rollouts.items.get(about.root) if about.root is not None else None
         return self.memories.of(rollout) if rollout is not None else None
 
 
-def _fields(about: About) -> dict[str, dict[str, str]]:
+def _fields(about: MessageSubject) -> dict[str, dict[str, str]]:
     namespace, name = about.key
     return {"fields": {"namespace": namespace, about.kind.lower(): name}}

@@ -10,7 +10,7 @@ from serinus.api.rollout import Rollout
 from serinus.controller.notifications.memory import Memories
 from serinus.controller.notifications.pending import Pending, shortened, subject_of
 from serinus.controller.notifications.repetitions import Repetitions
-from serinus.controller.notifications.subject import About, Subject
+from serinus.controller.notifications.subject import MessageSubject, Subject
 from serinus.kube.clock import Clock
 from serinus.notifications import step_numbers
 from serinus.notifications.configuration import Configuration
@@ -32,7 +32,7 @@ class Sender:
     memories: Memories
     repetitions: Repetitions
     delivery: Delivery
-    give_up: Callable[[About, Line, str], None]
+    give_up: Callable[[MessageSubject, Line, str], None]
 
     def send(
         self,
@@ -47,19 +47,19 @@ class Sender:
         """Makes the message and submits it. `at`: when it became due, in seconds since the epoch; None for now."""
         at = self.clock.now() if at is None else at
         line: Line = (configuration.namespace, due.to.service, due.to.recipient)
-        made = self._made(configuration, due, values, event)
+        rendered = self._made(configuration, due, values, event)
         entry = None
-        if root is not None and isinstance(made, Notification):
+        if root is not None and isinstance(rendered, Notification):
             memory = self.memories.of(root)
             entry = memory.take(entry_of(configuration, due, event, at, about=subject_of(subject)))
             self.repetitions.departs(memory.uid, due.key)
             self.memories.changed((root.metadata.namespace, root.metadata.name))
         about = _about(subject, root, due, event, entry)
-        if isinstance(made, Notification):
+        if isinstance(rendered, Notification):
             topic = f"{subject.metadata.uid}/{due.trigger}" if event is not None and event.reason == SCALED else ""
-            self.delivery.submit(Letter(line, made, due.send, at, about, topic=topic))
+            self.delivery.submit(Letter(line, rendered, due.send, at, about, topic=topic))
         else:
-            self.give_up(about, line, made)
+            self.give_up(about, line, rendered)
 
     def _made(
         self, configuration: Configuration, due: Due, values: Mapping[str, Any], event: Happening | None
@@ -75,8 +75,8 @@ class Sender:
             values = step_numbers.before_the_step(values, event.message)
         now = self.clock.now()
         try:
-            found = for_templates(values, due.to.service, due.to.recipient, now)
-            return render(definitions, service.name, service.type, found, now)
+            variables = for_templates(values, due.to.service, due.to.recipient, now)
+            return render(definitions, service.name, service.type, variables, now)
         except TemplateError as error:
             return str(error)
 
@@ -85,22 +85,32 @@ def entry_of(
     configuration: Configuration, due: Due, event: Happening | None, at: float, *, before: str = "", about: str = ""
 ) -> Pending:
     """The message as a Rollout stores it. `about`: `Pending.subject`."""
-    kept = shortened(event) if event is not None else ()
+    happening = shortened(event) if event is not None else ()
     return Pending(
-        due.trigger, due.index, due.to.service, due.to.recipient, int(at), configuration.namespace, kept, before, about
+        due.trigger,
+        due.index,
+        due.to.service,
+        due.to.recipient,
+        int(at),
+        configuration.namespace,
+        happening,
+        before,
+        about,
     )
 
 
-def _about(subject: Subject, root: Rollout | None, due: Due, event: Happening | None, entry: Pending | None) -> About:
+def _about(
+    subject: Subject, root: Rollout | None, due: Due, event: Happening | None, entry: Pending | None
+) -> MessageSubject:
     key = None if root is None else (root.metadata.namespace, root.metadata.name)
     label = (event.type, event.reason) if event else ("Normal", due.trigger)
-    return About(subject, type(subject).__name__, key, due, event, label, entry)
+    return MessageSubject(subject, type(subject).__name__, key, due, event, label, entry)
 
 
 def _definitions(configuration: Configuration, names: Sequence[str]) -> list[TemplateDefinition] | str:
     """The templates, or the problem of the first unusable one."""
     for name in names:
         if name not in configuration.templates:
-            found = next((one for one in configuration.problems if one.key == f"template.{name}"), None)
-            return f"template '{name}' is not supported" + (f": {found}" if found is not None else "")
+            problem = next((one for one in configuration.problems if one.key == f"template.{name}"), None)
+            return f"template '{name}' is not supported" + (f": {problem}" if problem is not None else "")
     return [configuration.templates[name] for name in names]

@@ -42,11 +42,11 @@ class NotificationSeries:
 
     def spent(self, key: Key, seconds: float) -> None:
         """Counts the seconds in which the messages of one Event were found and made."""
-        found = self._spent.setdefault(key, [0.0] * (len(BUCKETS) + 2))
+        buckets = self._spent.setdefault(key, [0.0] * (len(BUCKETS) + 2))
         for place, most in enumerate(BUCKETS):
-            found[place] += seconds <= most
-        found[-2] += 1
-        found[-1] += seconds
+            buckets[place] += seconds <= most
+        buckets[-2] += 1
+        buckets[-1] += seconds
         self._used(key)
 
     def forget(self, key: Key) -> None:
@@ -73,11 +73,11 @@ class NotificationSeries:
         yield from _counters("notification_send_error", "Notifications that were given up.", self._errors)
         yield from head("notification_send", "histogram", "Seconds to find and make the notifications of an Event.")
         bounds = [*((place, f'le="{most}",') for place, most in enumerate(BUCKETS)), (len(BUCKETS), 'le="+Inf",')]
-        for key, found in self._spent.items():
+        for key, buckets in self._spent.items():
             who = owner(key)
             for place, bound in bounds:
-                yield f"notification_send_bucket{{{bound}{who}}} {float(found[place])}\n"
-            yield f"notification_send_count{{{who}}} {found[-2]}\nnotification_send_sum{{{who}}} {found[-1]}\n"
+                yield f"notification_send_bucket{{{bound}{who}}} {float(buckets[place])}\n"
+            yield f"notification_send_count{{{who}}} {buckets[-2]}\nnotification_send_sum{{{who}}} {buckets[-1]}\n"
         messages, size = self.waiting()
         yield from head("notification_waiting", "gauge", "Notifications that wait for their receivers.")
         yield f"notification_waiting {float(messages)}\n"
@@ -89,12 +89,12 @@ class NotificationSeries:
 
 
 def _count(series: dict[Key, dict[Labels, int]], key: Key, labels: Labels) -> None:
-    found = series.setdefault(key, {})
-    found[labels] = found.get(labels, 0) + 1
+    counts = series.setdefault(key, {})
+    counts[labels] = counts.get(labels, 0) + 1
 
 
 def _counters(name: str, meaning: str, series: dict[Key, dict[Labels, int]]) -> Iterator[str]:
     yield from head(name, "counter", meaning)
-    for key, found in series.items():
-        for (type_, reason), number in found.items():
+    for key, counts in series.items():
+        for (type_, reason), number in counts.items():
             yield f'{name}{{{owner(key)},reason="{text(reason)}",type="{text(type_)}"}} {float(number)}\n'

@@ -91,14 +91,14 @@ class NotificationSources:
 
     def of(self, namespace: str) -> list[tuple[Configuration, str]]:
         """The configurations for objects of a namespace, each with the namespace in its state keys."""
-        found: list[tuple[Configuration, str]] = []
+        configurations: list[tuple[Configuration, str]] = []
         if (own := self.configurations.get(self.namespace)) is not None:
-            found.append((own, ""))
+            configurations.append((own, ""))
         if self._self_service and namespace != self.namespace:
             other = self.configurations.get(namespace)
             if other is not None:
-                found.append((other, namespace))
-        return found
+                configurations.append((other, namespace))
+        return configurations
 
     def reach_of(
         self, namespace: str, service: ServiceDefinition, recipient: str, reach: ServiceContext
@@ -143,9 +143,9 @@ class NotificationSources:
                 self._changed(namespace)
             return
         before = self.configurations.get(namespace, EMPTY)
-        made = read_configuration(namespace, config_map.data, _decoded(secret), before)
-        self.configurations[namespace] = made
-        for problem in made.problems:
+        configuration = read_configuration(namespace, config_map.data, _decoded(secret), before)
+        self.configurations[namespace] = configuration
+        for problem in configuration.problems:
             if problem not in before.problems:
                 fields = {"namespace": namespace, "configmap": CONFIG_MAP}
                 level = logging.WARNING if problem.severity == "error" else logging.INFO
@@ -155,10 +155,10 @@ class NotificationSources:
 
 
 def _decoded(secret: Secret | None) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
+    values: dict[str, bytes] = {}
     for key, value in (secret.data if secret is not None else {}).items():
         try:
-            found[key] = base64.b64decode(value)
+            values[key] = base64.b64decode(value)
         except (binascii.Error, ValueError):
             continue
-    return found
+    return values

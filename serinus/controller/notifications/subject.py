@@ -15,7 +15,7 @@ Subject = Rollout | Experiment | AnalysisRun
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class MessageSubject:
     """`root`: key of the Rollout that stores the message; None for an object without a Rollout."""
 
     subject: Subject

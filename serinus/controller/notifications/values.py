@@ -25,15 +25,15 @@ class Values:
 
     def of(self, about: Subject) -> Json:
         """The object as JSON. A Rollout with a workloadRef has the workload's template and selector."""
-        made = settled(about)
-        made["apiVersion"], made["kind"] = "argoproj.io/v1alpha1", type(about).__name__
-        made["metadata"].pop("managedFields", None)
+        obj = settled(about)
+        obj["apiVersion"], obj["kind"] = "argoproj.io/v1alpha1", type(about).__name__
+        obj["metadata"].pop("managedFields", None)
         if isinstance(about, Rollout) and (named := references.workload(about)) is not None:
             informer = self._cache.others.get(f"workload {named[0]}")
             workload = informer.items.get((about.metadata.namespace, named[1])) if informer else None
             spec: Json = settled(workload).get("spec") or {} if workload is not None else {}
-            made["spec"] = {**made["spec"], **{part: spec[part] for part in ("template", "selector") if part in spec}}
-        return made
+            obj["spec"] = {**obj["spec"], **{part: spec[part] for part in ("template", "selector") if part in spec}}
+        return obj
 
     def root(self, about: Subject) -> Rollout | None:
         """The Rollout that the object belongs to; None if there is none."""
@@ -52,11 +52,11 @@ class Values:
         """The object with the name of `Pending.subject`; the Rollout if it is gone."""
         kind, _, own = name.partition("/")
         key = (rollout.metadata.namespace, own)
-        found = {
+        subject = {
             "AnalysisRun": self._cache.analysis_runs.items.get,
             "Experiment": self._cache.experiments.items.get,
         }.get(kind, lambda _: None)(key)
-        return found if found is not None and self.root(found) is rollout else rollout
+        return subject if subject is not None and self.root(subject) is rollout else rollout
 
     def run_of(self, about: Subject, event: Event) -> str:
         """uid of the AnalysisRun or the Experiment whose verdict the Event reports; "" for other Events."""
@@ -99,5 +99,5 @@ class Values:
         if not own:
             return None
         revision = rollout.metadata.annotations.get(REVISION)
-        found = [run for run in own if run.metadata.annotations.get(REVISION) == revision]
-        return [self.of(run) for run in sorted(found, key=lambda run: run.metadata.creation_timestamp, reverse=True)]
+        current = [run for run in own if run.metadata.annotations.get(REVISION) == revision]
+        return [self.of(run) for run in sorted(current, key=lambda run: run.metadata.creation_timestamp, reverse=True)]

@@ -40,13 +40,13 @@ class Shown:
 
     async def part(self, keys: Iterable[Key]) -> tuple[list[bytes], list[Key]]:
         """(encoded lines to show, Rollouts that are gone). A Rollout that the user never saw is in neither."""
-        wanted = list(keys)
-        namespaces = {namespace for namespace, _ in wanted}
+        requested = list(keys)
+        namespaces = {namespace for namespace, _ in requested}
         visible = await self._viewer.visible(namespaces)
         bare = {namespace for namespace in visible if await self._without_pods(namespace)}
         lines: list[bytes] = []
         gone: list[Key] = []
-        for key in wanted:
+        for key in requested:
             line = self._line(key, key[0] in bare) if key[0] in visible else None
             if line is not None:
                 lines.append(unpacked(line))

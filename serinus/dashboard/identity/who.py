@@ -45,12 +45,12 @@ class Identity:
 
 def impersonated(way: str, user: str, groups: Iterable[str], until: float = float("inf")) -> Identity:
     """A user without a token of his own. Raises BadName."""
-    found = tuple(dict.fromkeys(group for group in groups if group))
+    unique_groups = tuple(dict.fromkeys(group for group in groups if group))
     if not user:
         raise BadName("the name of the user is empty")
-    if len(found) > MOST_GROUPS:
-        raise BadName(f"the user has {counted(len(found), 'group')}, and at most {MOST_GROUPS} are accepted")
-    for what, name in (("user", user), *(("group", group) for group in found)):
+    if len(unique_groups) > MOST_GROUPS:
+        raise BadName(f"the user has {counted(len(unique_groups), 'group')}, and at most {MOST_GROUPS} are accepted")
+    for what, name in (("user", user), *(("group", group) for group in unique_groups)):
         if name.startswith(RESERVED):
             raise BadName(
                 f"the {what} {name[:100]!r} begins with {RESERVED!r}, which is reserved for the cluster itself"
@@ -58,4 +58,4 @@ def impersonated(way: str, user: str, groups: Iterable[str], until: float = floa
         # A header loses the spaces around its value, which would make it another name.
         if len(name) > LONGEST_NAME or not name.isprintable() or name != name.strip():
             raise BadName(f"the {what} {name[:100]!r} is too long, or has control characters or spaces around it")
-    return Identity(way, user, found, until=until)
+    return Identity(way, user, unique_groups, until=until)

@@ -25,10 +25,10 @@ _CODED = re.compile(r"([A-Z][A-Za-z]+)(?:: (.*))?", re.DOTALL)
 def now_box(info: RolloutInfo, why: Why) -> Json:
     """The lines of the box, without the live versions. No line repeats another one or a bare code."""
     reasons = [_without(reason, why.troubles) for reason in why.reasons]
-    said = _said(info, why)
+    message = _said(info, why)
     return {
         "troubles": [_trouble(one) for one in why.troubles],
-        "said": "" if any(said in reason.message for reason in reasons) else said,
+        "said": "" if any(message in reason.message for reason in reasons) else message,
         "reasons": [to_builtins(reason) for reason in reasons if reason.message],
         "judged": [
             {"label": "Decided" if metric.phase in _DECIDED else "Measured", "text": words(metric)}
@@ -56,7 +56,7 @@ def _without(reason: WhyReason, troubles: tuple[PodTrouble, ...]) -> WhyReason:
 def _said(info: RolloutInfo, why: Why) -> str:
     """The message of the status without its code; "" if a line of the box has the same."""
     coded = _CODED.fullmatch(info.message)
-    said = (coded[2] or "") if coded and (coded[2] or why.reasons) else info.message
+    message = (coded[2] or "") if coded and (coded[2] or why.reasons) else info.message
     for one in why.troubles:
-        said = said.replace(f": {one.lasting}", "")
-    return said
+        message = message.replace(f": {one.lasting}", "")
+    return message

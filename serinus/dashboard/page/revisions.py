@@ -136,10 +136,10 @@ def _analysis(run: AnalysisRunInfo, whole: Json) -> Json:
 def metrics(run: Json) -> list[Json]:
     """Each metric of an AnalysisRun: its measurements and its conditions."""
     try:
-        found = measured(converted(run, AnalysisRun))
+        explained = measured(converted(run, AnalysisRun))
     except ValidationError:
         return []  # unreadable data of another controller: its verdict and message are shown all the same
-    return [_with_icons(to_builtins(metric)) for metric in found]
+    return [_with_icons(to_builtins(metric)) for metric in explained]
 
 
 def _with_icons(metric: Json) -> Json:

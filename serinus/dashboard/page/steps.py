@@ -20,7 +20,7 @@ def steps(
     """`{"title", "items", "note"}`. `events`: of the current revision, newest first. `until`: the end of the pause."""
     if info.strategy == "BlueGreen":
         return _phases(rollout, info, events, until)
-    found: list[Json] = (((rollout["spec"].get("strategy") or {}).get("canary") or {}).get("steps")) or []
+    spec_steps: list[Json] = (((rollout["spec"].get("strategy") or {}).get("canary") or {}).get("steps")) or []
     states, note = step_states(rollout, around.analysis_runs, completed_steps(events))
     items = [
         {
@@ -29,20 +29,20 @@ def steps(
             "until": until if state == "current" and step.get("pause") is not None else None,
             "detail": step,
         }
-        for step, state in zip(found, states, strict=True)
+        for step, state in zip(spec_steps, states, strict=True)
     ]
     return {"title": "Steps", "items": items, "note": note}
 
 
 def _phases(rollout: Json, info: RolloutInfo, events: Sequence[EventEntry], until: float | None) -> Json:
     new = next((rs for rs in info.replica_sets if rs.preview), None)
-    found, note = phases(
+    rows, note = phases(
         rollout,
         ready=new is not None and new.available >= new.desired > 0,
         old_pods=any(rs.replicas for rs in info.replica_sets if not (rs.active or rs.preview or rs.stable)),
         paused=any("BlueGreenPause" in event.message for event in events if event.reason == "RolloutPaused"),
     )
-    items = [{**one, "until": until if one["state"] == "current" else None, "detail": None} for one in found]
+    items = [{**one, "until": until if one["state"] == "current" else None, "detail": None} for one in rows]
     return {"title": "Phases", "items": items, "note": note}
 
 

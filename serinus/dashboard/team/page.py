@@ -49,10 +49,12 @@ def sign_in(root: str, back: str, reason: str, status: int, *, token: bool, oidc
 
 def sign_out(root: str, user: str, provider: str) -> web.Response:
     """`provider`: the origin to which signing out leads on; empty for none."""
-    said = f"<p>You are signed in as {escape(user)}.</p>" if user else "<p>You are not signed in with a session.</p>"
+    sentence = (
+        f"<p>You are signed in as {escape(user)}.</p>" if user else "<p>You are not signed in with a session.</p>"
+    )
     form = f'<form method="post" action="{escape(root)}/auth/sign-out"><p><button type="submit">Sign out</button></p></form>'
     back = f'<p><a href="{escape(root)}/">Back to the Rollouts</a></p>'
-    return _page(root, "Sign out", said + (form if user else "") + back, 200, provider)
+    return _page(root, "Sign out", sentence + (form if user else "") + back, 200, provider)
 
 
 def _page(root: str, title: str, content: str, status: int, forms_to: str = "") -> web.Response:

@@ -40,15 +40,15 @@ class SignIn:
 
     def routes(self) -> list[web.RouteDef]:
         base = f"{self._settings.root}/auth"
-        found = [
+        routes = [
             web.get(f"{base}/sign-in", self._form),
             web.post(f"{base}/sign-in", self._with_token),
             web.get(f"{base}/sign-out", self._leave),
             web.post(f"{base}/sign-out", self._sign_out),
         ]
         if self._oidc is not None:
-            found += [web.get(f"{base}/oidc", self._start), web.get(f"{base}/callback", self._callback)]
-        return found
+            routes += [web.get(f"{base}/oidc", self._start), web.get(f"{base}/callback", self._callback)]
+        return routes
 
     async def _form(self, request: web.Request) -> web.StreamResponse:
         return self._page(request.query.get("next", ""))

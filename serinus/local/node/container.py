@@ -17,7 +17,7 @@ from serinus.local.node.containers.runtime import (
     Running,
 )
 from serinus.local.node.images import ImageError, ImageProgram
-from serinus.local.node.pod_context import Home, grace_of
+from serinus.local.node.pod_context import ContainerContext, grace_of
 from serinus.local.node.podstatus import TrackedContainer
 from serinus.local.node.preparation import NotYet, base_environment, prepare
 from serinus.local.node.probing import probes
@@ -35,7 +35,7 @@ CONFIG_RETRY = 2.0
 class Container:
     """`restart`: Always, OnFailure or Never."""
 
-    def __init__(self, home: Home, name: str, field: str, restart: str, before: Json | None = None) -> None:
+    def __init__(self, home: ContainerContext, name: str, field: str, restart: str, before: Json | None = None) -> None:
         self._home, self.name, self._field, self._restart = home, name, field, restart
         self.state = TrackedContainer(name, str(self.spec.get("image") or ""))
         self._running: Running | None = None

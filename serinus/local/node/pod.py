@@ -20,7 +20,7 @@ from serinus.local.events import EventRecorder
 from serinus.local.node.container import Container
 from serinus.local.node.containers.runtime import PodRef, Runtime
 from serinus.local.node.environment import Host
-from serinus.local.node.pod_context import Config, Home
+from serinus.local.node.pod_context import Config, ContainerContext
 from serinus.local.node.podstatus import PodView, status_of
 from serinus.local.node.probing.traffic import TrafficState
 
@@ -59,7 +59,7 @@ class PodWorker:
         self._gone = False
         self._written: Json | None = None
         self._began = node.clock.now()
-        home = Home(
+        home = ContainerContext(
             node.runtime, node.clock, node.config, node.host, self.ref, ip, lambda: self.pod, self._dirty.set, self._say
         )
         spec: Json = pod["spec"]

@@ -33,7 +33,7 @@ class Config(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class ContainerContext:
     """The context of a container. `pod()` returns the current pod; `changed()` reports a new state."""
 
     runtime: Runtime

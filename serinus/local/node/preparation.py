@@ -11,14 +11,16 @@ from serinus.local.node import volumes
 from serinus.local.node.containers.runtime import Launch
 from serinus.local.node.environment import MissingConfig, environment, expand, sources
 from serinus.local.node.images import ImageProgram
-from serinus.local.node.pod_context import Home
+from serinus.local.node.pod_context import ContainerContext
 
 
 class NotYet(Exception):
     """The container cannot start now; the message has the field or object, and the fix."""
 
 
-async def prepare(home: Home, name: str, spec: Json, field: str, program: ImageProgram, attempt: int) -> Launch:
+async def prepare(
+    home: ContainerContext, name: str, spec: Json, field: str, program: ImageProgram, attempt: int
+) -> Launch:
     """A container's launch. `field`: `containers` or `initContainers`; `attempt`: 0 for the first. Raises NotYet."""
     pod = home.pod()
     ports = tuple(int(p["containerPort"]) for p in spec.get("ports") or [] if p.get("protocol", "TCP") == "TCP")
@@ -51,7 +53,7 @@ async def prepare(home: Home, name: str, spec: Json, field: str, program: ImageP
     )
 
 
-def base_environment(home: Home, pod: Json, ports: tuple[int, ...]) -> dict[str, str]:
+def base_environment(home: ContainerContext, pod: Json, ports: tuple[int, ...]) -> dict[str, str]:
     """The default environment of every container."""
     return {
         "POD_IP": home.ip,

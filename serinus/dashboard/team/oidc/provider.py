@@ -45,15 +45,15 @@ class Provider:
         """The provider's metadata. Raises Denied if it is not reachable or not the configured issuer's."""
         now = self._clock.now()
         if self._configuration is None or now - self._configuration[0] >= CONFIGURATION_SECONDS:
-            found = await self._json("GET", f"{self._settings.issuer.rstrip('/')}/.well-known/openid-configuration")
-            if found.get("issuer") != self._settings.issuer:
+            metadata = await self._json("GET", f"{self._settings.issuer.rstrip('/')}/.well-known/openid-configuration")
+            if metadata.get("issuer") != self._settings.issuer:
                 raise Denied(
                     502,
-                    f"The provider calls itself {found.get('issuer')!r}, not {self._settings.issuer!r}: correct --oidc-issuer.",
+                    f"The provider calls itself {metadata.get('issuer')!r}, not {self._settings.issuer!r}: correct --oidc-issuer.",
                 )
             for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
-                self._check_endpoint(name, found.get(name))
-            self._configuration = (now, found)
+                self._check_endpoint(name, metadata.get(name))
+            self._configuration = (now, metadata)
         return self._configuration[1]
 
     async def claims(self, code: str, verifier: str, nonce: str) -> Json:
@@ -119,9 +119,9 @@ class Provider:
         for age in (KEYS_SECONDS, KEYS_AGAIN_SECONDS):
             keys = jwt.PyJWKSet.from_dict(await self._key_set(age)).keys
             usable = [key for key in keys if key.public_key_use in (None, "sig")]
-            found = [key for key in usable if key.key_id == header.get("kid")] if "kid" in header else usable
-            if len(found) == 1:
-                return found[0]
+            matching = [key for key in usable if key.key_id == header.get("kid")] if "kid" in header else usable
+            if len(matching) == 1:
+                return matching[0]
         raise Denied(401, "The ID token is signed with a key that the provider does not publish.")
 
     async def _key_set(self, age: float) -> Json:
@@ -145,16 +145,16 @@ class Provider:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Denied(502, f"The OpenID provider does not answer at {_place(url)}: {error or 'in time'}") from None
         try:
-            found = msgspec.json.decode(body)
+            reply = msgspec.json.decode(body)
         except msgspec.DecodeError:
-            found = None
-        if status >= 300 or not isinstance(found, dict):
-            told = found.get("error_description") or found.get("error") if isinstance(found, dict) else None
+            reply = None
+        if status >= 300 or not isinstance(reply, dict):
+            told = reply.get("error_description") or reply.get("error") if isinstance(reply, dict) else None
             raise Denied(
                 401 if status in (400, 401) else 502,
                 f"The OpenID provider refuses the request at {_place(url)} with HTTP {status}: {str(told or 'no reason')[:200]}",
             )
-        return found
+        return reply
 
     def _check_endpoint(self, name: str, url: object) -> None:
         plain = self._settings.issuer.startswith("http://")

@@ -44,9 +44,9 @@ class OidcSettings:
         listed = [given] if isinstance(given, str) else given
         if not isinstance(listed, list) or not all(isinstance(group, str) for group in listed):
             raise Denied(403, f"The claim {self.groups_claim!r} of the ID token is no list of names.")
-        kept = [group for group in listed if not self.groups or group in self.groups]
+        accepted = [group for group in listed if not self.groups or group in self.groups]
         try:
-            return impersonated("oidc", self.prefix + name, [self.prefix + group for group in kept if group])
+            return impersonated("oidc", self.prefix + name, [self.prefix + group for group in accepted if group])
         except BadName as error:
             raise Denied(403, f"The ID token names a user that is not accepted: {error}.") from None
 

@@ -60,25 +60,25 @@ class OidcWay:
         }
         address = str(configuration["authorization_endpoint"])
         target = f"{address}{'&' if urlsplit(address).query else '?'}{urlencode(query)}"
-        kept = {"state": state, "nonce": nonce, "verifier": verifier, "back": back}
-        sealed = self.sealer.seal({**kept, "until": self.clock.now() + SECONDS})
+        sign_in = {"state": state, "nonce": nonce, "verifier": verifier, "back": back}
+        sealed = self.sealer.seal({**sign_in, "until": self.clock.now() + SECONDS})
         return target, partial(set_sealed, name=self._cookie, value=sealed, seconds=SECONDS)
 
     async def finish(self, request: web.Request) -> tuple[Identity, str]:
         """(the user, the path to open). Raises Denied."""
         query = request.query
-        kept = self.sealer.open(request.cookies.get(self._cookie, ""), self.clock.now())
-        if kept is None:
+        sign_in = self.sealer.open(request.cookies.get(self._cookie, ""), self.clock.now())
+        if sign_in is None:
             raise Denied(400, f"This sign-in was not begun in this browser, is finished, or took too long. {AGAIN}")
-        if not hmac.compare_digest(query.get("state", "").encode(), str(kept["state"]).encode()):
+        if not hmac.compare_digest(query.get("state", "").encode(), str(sign_in["state"]).encode()):
             raise Denied(400, f"The provider's answer belongs to another sign-in. {AGAIN}")
         if query.get("iss", self.settings.issuer) != self.settings.issuer:  # RFC 9207
             raise Denied(400, f"The answer comes from another provider. {AGAIN}")
         if "error" in query:
             told = query.get("error_description") or query["error"]
             raise Denied(403, f"The provider did not sign you in: {told[:200]}")
-        claims = await self.provider.claims(query.get("code", ""), str(kept["verifier"]), str(kept["nonce"]))
-        return self.settings.user(claims), str(kept["back"])
+        claims = await self.provider.claims(query.get("code", ""), str(sign_in["verifier"]), str(sign_in["nonce"]))
+        return self.settings.user(claims), str(sign_in["back"])
 
     def forget(self, answer: web.StreamResponse) -> None:
         """Ends this sign-in, whatever its outcome: its state does not count a second time."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from serinus.api.meta import Json
 from serinus.local.node.containers.runtime import CheckResult, Listens, Running
-from serinus.local.node.pod_context import Home, grace_of
+from serinus.local.node.pod_context import ContainerContext, grace_of
 from serinus.local.node.podstatus import TrackedContainer
 from serinus.local.node.probing import probes
 
@@ -26,7 +26,7 @@ def ports_of(spec: Json) -> list[int]:
 class Supervision:
     """`spec()` returns the current container. `kill(grace)` ends this start, `post_start()` runs its hook."""
 
-    home: Home
+    home: ContainerContext
     name: str
     path: str
     spec: Callable[[], Json]
