@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,6 +28,7 @@ from serinus.controller.aws.read_back import AwsReadBack
 from serinus.controller.cache import Cache
 from serinus.controller.events import Recorder, aborted_since
 from serinus.controller.expectations import Writes
+from serinus.controller.gateway_reader import GatewayReader, States
 from serinus.controller.jobs import Jobs
 from serinus.controller.marked_objects import MarkedObjects
 from serinus.controller.messages import Subject
@@ -79,6 +80,8 @@ class Options:
     """Read the weights of ALB Ingresses back from AWS."""
     aws_tag: str = "ingress.k8s.aws/resource"
     """The tag of a target group that names its Ingress and Service."""
+    gateway: Callable[[], Awaitable[States]] | None = None
+    """Asks the gateway of one machine which weights it has (`serinus up`)."""
     leader_elect: bool = True
     lease_namespace: str = "argo-rollouts"
     lease_duration: float = 4.0
@@ -158,11 +161,16 @@ class Controller:
             everywhere=not self.options.namespace,
             tell=lambda about, event, kind: self.recorder.tell(about, event, kind=kind),
         )
+        self.readers: list[AwsReadBack | GatewayReader] = []
         self.read_back: AwsReadBack | None = None
         if self.options.aws_verify:
             elbv2 = Elbv2(self.reach, tag=self.options.aws_tag)
             asking: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()))
             self.read_back = AwsReadBack(elbv2, self.cache, asking, clock, self.queue.add)
+            self.readers.append(self.read_back)
+        read = self.options.gateway
+        self.gateway = GatewayReader(read, self.cache, self.queue.add) if read else None
+        self.readers += [self.gateway] if self.gateway else []
         self._hands = Hands(self.options.workers)
         plugins = StepPlugins(client, self.options.lease_namespace, self._hands)
         applier = Applier(
@@ -181,7 +189,11 @@ class Controller:
             applier,
             self.queue,
             clock,
-            see=partial(snapshot, read_back=self.read_back.known) if self.read_back else snapshot,
+            see=partial(
+                snapshot,
+                read_back=self.read_back.known if self.read_back else None,
+                gateway=self.gateway.known if self.gateway else None,
+            ),
             plan=plan or _engine_plan(),
             measures=self.metrics,
             tell_waits=self.metrics.waits,
@@ -285,27 +297,17 @@ class Controller:
             await self.notifying.sources.answered()
         log.info("working", extra={"fields": {"rollouts": len(self.cache.rollouts.items)}})
         try:
-            for key, rollout in self.cache.rollouts.items.items():
-                self.queue.add(key)
-                if not rollout.status.observed_generation:
-                    self._added(rollout)  # others already have this Event
-                if missed := aborted_since(rollout, self._clock.now() - EVENTS_KEPT):
-                    self.recorder.tell_if_absent(rollout, *missed)
-            for key in self.cache.analysis_runs.items:
-                self.run_queue.add(key)
-            for key in self.cache.experiments.items:
-                self.experiment_queue.add(key)
+            self._queue_all()
             self._working = True
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.recorder.run())
                 tasks.create_task(self.notifying.lead())
                 tasks.create_task(self.jobs.run())
                 if not self.options.only_analyses:
-                    tasks.create_task(self.releaser.run())
-                    tasks.create_task(self.router_releaser.run())
-                    tasks.create_task(self.marked.run())
-                    if self.read_back is not None:
-                        tasks.create_task(self.read_back.run())
+                    if self.gateway is not None:  # a confirmed weight stays confirmed in the first pass
+                        await self.gateway.refresh()
+                    for part in (self.releaser, self.router_releaser, self.marked, *self.readers):
+                        tasks.create_task(part.run())
                     rollouts = (self.queue, self.reconciler, self._hands)
                     trials = (self.experiment_queue, self.experimenter, Hands(self.options.workers))
                     for queue, reconciler, hands in (rollouts, trials):
@@ -314,6 +316,18 @@ class Controller:
                 tasks.create_task(work(self.run_queue, self.runs, workers=hands, failed=self.runs.failed))
         finally:
             self._working = False
+
+    def _queue_all(self) -> None:
+        for key, rollout in self.cache.rollouts.items.items():
+            self.queue.add(key)
+            if not rollout.status.observed_generation:
+                self._added(rollout)  # others already have this Event
+            if missed := aborted_since(rollout, self._clock.now() - EVENTS_KEPT):
+                self.recorder.tell_if_absent(rollout, *missed)
+        for key in self.cache.analysis_runs.items:
+            self.run_queue.add(key)
+        for key in self.cache.experiments.items:
+            self.experiment_queue.add(key)
 
     async def _resync(self) -> None:
         while True:

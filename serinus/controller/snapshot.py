@@ -16,15 +16,21 @@ from serinus.engine.core import references
 from serinus.engine.core.plan import Snapshot
 from serinus.engine.experiment.trial import ExperimentSnapshot
 from serinus.kube.informer import Key
-from serinus.routing.router import Objects, ReadBack
+from serinus.routing.router import GatewayState, Objects, ReadBack
 
 
 def snapshot(
-    cache: Cache, key: Key, now: float, *, read_back: Callable[[Rollout], dict[str, ReadBack]] | None = None
+    cache: Cache,
+    key: Key,
+    now: float,
+    *,
+    read_back: Callable[[Rollout], dict[str, ReadBack]] | None = None,
+    gateway: Callable[[Rollout], GatewayState] | None = None,
 ) -> Snapshot | None:
     """The snapshot of the Rollout at `now` (seconds since the epoch); None if it is missing or being deleted.
 
-    `read_back`: the weights in force on load balancers, if the controller reads them.
+    `read_back`: the weights in force on load balancers, and `gateway`: the state in force on the gateway of one machine,
+    if the controller reads them.
     """
     rollout = cache.rollouts.items.get(key)
     if rollout is None or rollout.metadata.deletion_timestamp:
@@ -58,6 +64,7 @@ def snapshot(
         served=routed.served,
         unreadable=_unreadable(cache, rollout),
         read_back=read_back(rollout) if read_back else None,
+        gateway=gateway(rollout) if gateway else None,
     )
 
 

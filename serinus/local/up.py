@@ -9,6 +9,7 @@ remaining requests; then the gateway; then the API.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import os
 import random
@@ -56,6 +57,7 @@ from serinus.local.traefik.followed import Followed
 from serinus.local.traefik.gateway import INGRESS_CLASS, Gateway, free_port, port_of_left_behind
 from serinus.local.traefik.gateway_config import GatewaySettings
 from serinus.local.traefik.gateway_kinds import GATEWAY_API, TRAEFIK, in_use, install
+from serinus.local.traefik.in_force import TraefikApi
 from serinus.local.umask import keep_private
 from serinus.local.workloads.controllers import run_workloads
 
@@ -205,6 +207,7 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
 
     with suppress(AlreadyExists):
         await client("serinus-up").create(INGRESS_CLASSES, INGRESS_CLASS)
+    api_token = hashlib.sha256(f"gateway {who.token}".encode()).hexdigest()
     gateway = Gateway(
         GatewaySettings(
             directory=instance.gateway_dir,
@@ -214,6 +217,7 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
             log_file=instance.log_dir / "gateway.log",
             host=HOST,
             port=gateway_port,
+            api_token=api_token,
             groups=groups,
         ),
         lambda text: log.warning("%s", text),
@@ -242,7 +246,8 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
         )
     )
     await parts.enter_async_context(kept("the controller's Lease", lambda: lead_from_here(client("serinus-up"), clock)))
-    options = Options(leader_elect=False, self_service_notifications=True)
+    reading = TraefikApi(HOST, gateway_port, api_token)
+    options = Options(leader_elect=False, self_service_notifications=True, gateway=reading.states)
     await parts.enter_async_context(
         kept(
             "the Rollout controller",

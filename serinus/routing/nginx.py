@@ -20,6 +20,7 @@ from serinus.api.validation.findings import Finding, invalid
 from serinus.api.validation.metadata import annotation_findings
 from serinus.api.validation.routing_rules import Capabilities
 from serinus.api.values.label_rules import label_key
+from serinus.routing.gateway_state import STATE_WITHIN, in_force, other_servers
 from serinus.routing.ingress_rules import either, leads_to, paths_of, service_of
 from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic, Write
 from serinus.routing.writes import weight_reason
@@ -110,7 +111,10 @@ class Nginx(Router[NginxRouting]):
                 return RouteResult(error=_another(found))
             if write:
                 writes.append(write)
-        return RouteResult(tuple(writes))
+        if writes and (why := other_servers(traffic, objects)):
+            return RouteResult(pending=why)
+        verified, why = in_force(traffic, objects, writes)
+        return RouteResult(tuple(writes), verified=verified, unverified=why, unverified_for=STATE_WITHIN)
 
 
 PATH = "spec.strategy.canary.trafficRouting"

@@ -82,7 +82,7 @@ class Traffic(msgspec.Struct, frozen=True):
     shared_hash: str = ""
     """The version that has the canary's weight in the stored status; "" if none has."""
     stable_addresses: tuple[str, ...] = ()
-    """IP addresses of the stable version's ready pods, if weights are read back."""
+    """IP addresses of the stable version's ready pods, if the controller reads a load balancer or a gateway."""
     now: float = 0.0
     """Seconds since the epoch."""
 
@@ -110,6 +110,18 @@ class ReadBack(msgspec.Struct, frozen=True):
     error: str = ""
 
 
+class GatewayState(msgspec.Struct, frozen=True):
+    """The state in force on the gateway of one machine, for the Services of one namespace, as read from the gateway.
+
+    `splits`: for each group of Services that share requests, Service -> weight. `servers`: Service -> addresses of the
+    pods that get its requests. `error`: why nothing is known, as a sentence.
+    """
+
+    splits: tuple[dict[str, int], ...] = ()
+    servers: dict[str, tuple[str, ...]] = {}
+    error: str = ""
+
+
 class Objects(msgspec.Struct, frozen=True):
     """The observed objects that the router's references name.
 
@@ -124,6 +136,8 @@ class Objects(msgspec.Struct, frozen=True):
     """Key of a kind -> its version in use; "" if the API server does not serve the kind."""
     read_back: dict[str, ReadBack] | None = None
     """By name of the Ingress; None if the controller reads nothing back."""
+    gateway: GatewayState | None = None
+    """None if the controller does not read the state of a gateway."""
 
     def get(self, kind: str, name: str) -> Json | None:
         return self.others.get(f"{kind}/{name}")

@@ -157,17 +157,21 @@ def test_reset_touches_nothing_that_is_not_ours(tmp_path: Path):
 
 
 @pytest.mark.long
-def test_a_canary_finishes_though_up_is_killed_ten_times(instance: Instance, tmp_path: Path):
-    """The plan depends only on existing objects, so it does not matter when the planner dies."""
-    manifest = tmp_path / "canary-rollout.yaml"
+def quick_canary(instance: Instance, manifest: Path) -> None:
+    """The walkthrough's canary with pauses of 2 s, deployed from this file and answering."""
     automatic = WALKTHROUGH / "automatic"
     text = (automatic / "canary-rollout.yaml").read_text()
     text = text.replace("pause: {}", "pause: {duration: 2s}").replace("duration: 30s", "duration: 2s")
     manifest.write_text(text.replace("      steps:", "      scaleDownDelaySeconds: 2\n      steps:"))
-    shell = instance.shell
-    shell(f"kubectl apply -f {manifest} -f canary-demo-service.yaml -f canary-demo-ingress.yaml", automatic)
+    instance.shell(f"kubectl apply -f {manifest} -f canary-demo-service.yaml -f canary-demo-ingress.yaml", automatic)
     eventually(lambda: instance.get("rollout", "canary-demo").get("status", {}).get("phase") == "Healthy")
     eventually(lambda: instance.ask("canary.auto") == (200, '"blue"'))
+
+
+def test_a_canary_finishes_though_up_is_killed_ten_times(instance: Instance, tmp_path: Path):
+    """The plan depends only on existing objects, so it does not matter when the planner dies."""
+    manifest, shell = tmp_path / "canary-rollout.yaml", instance.shell
+    quick_canary(instance, manifest)
     manifest.write_text(manifest.read_text().replace(":blue", ":green"))
     shell(f"kubectl apply -f {manifest}")
     colors: list[str] = []
@@ -186,6 +190,17 @@ def test_a_canary_finishes_though_up_is_killed_ten_times(instance: Instance, tmp
     sets = json.loads(shell("kubectl get rs -o json"))["items"]
     assert len(sets) == 2
     eventually(lambda: len(shell("kubectl get pods -o name").splitlines()) == 1, 90)
+
+
+def test_once_it_is_healthy_every_answer_is_that_of_the_new_version(instance: Instance, tmp_path: Path):
+    manifest = tmp_path / "canary-rollout.yaml"
+    quick_canary(instance, manifest)
+    for old, new in (("blue", "green"), ("green", "blue")):
+        manifest.write_text(manifest.read_text().replace(f":{old}", f":{new}"))
+        instance.shell(f"kubectl apply -f {manifest}")
+        instance.shell("kubectl argo rollouts status canary-demo")
+        assert set(instance.colors("canary.auto", 100)) == {new}
+    assert instance.ask("canary.auto", "/api/http/services")[0] == 404, "Traefik's API needs its token"
 
 
 @pytest.mark.long

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import os
 import signal
@@ -22,6 +23,8 @@ from serinus.local.traefik.gateway import (
     stop_left_behind,
 )
 from serinus.local.traefik.gateway_config import GatewaySettings, configuration
+from serinus.local.traefik.in_force import TraefikApi
+from serinus.routing.router import GatewayState
 
 
 @pytest.fixture
@@ -89,6 +92,28 @@ async def test_one_that_ends_by_itself_is_started_again(settings: GatewaySetting
     assert "starting it again" in said[0]
     watch.cancel()
     await gateway.stop()
+
+
+async def states_of(api: TraefikApi) -> dict[str, GatewayState] | None:
+    """None if it does not answer."""
+    try:
+        return await api.states()
+    except OSError:
+        return None
+
+
+async def test_its_state_is_readable_with_its_token_alone(settings: GatewaySettings):
+    gateway = await started(dataclasses.replace(settings, api_token="secret"))
+    own = TraefikApi(settings.host, settings.port, "secret")
+    for _ in range(1000):  # it answers HTTP before it has read its routes
+        if await states_of(own) == {}:
+            break
+        await asyncio.sleep(0.02)
+    assert await states_of(own) == {}
+    with pytest.raises(OSError, match="status 404"):
+        await TraefikApi(settings.host, settings.port, "another").states()
+    await gateway.stop()
+    assert await states_of(own) is None
 
 
 async def test_after_a_crash_it_is_found_and_stopped(settings: GatewaySettings):

@@ -18,6 +18,7 @@ from serinus.routing import registry
 PROTOCOL = {
     "__init__",
     "confirmations",
+    "gateway_state",
     "ingress_routes",
     "ingress_rules",
     "registry",

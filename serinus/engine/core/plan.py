@@ -14,7 +14,7 @@ from serinus.api.experiment import Experiment
 from serinus.api.network import Ingress, Service
 from serinus.api.rollout import Rollout
 from serinus.api.workloads import Pod, PodEvent, ReplicaSet, Workload
-from serinus.routing.router import ReadBack
+from serinus.routing.router import GatewayState, ReadBack
 
 Json = dict[str, Any]
 
@@ -68,6 +68,13 @@ class Snapshot(msgspec.Struct, frozen=True):
     """Kind of router objects -> why they cannot be read, and the remedy, as a sentence."""
     read_back: dict[str, ReadBack] | None = None
     """The weights in force on load balancers, by name of the Ingress; None if the controller does not read them."""
+    gateway: GatewayState | None = None
+    """The state in force on the gateway of one machine; None if the controller does not read it."""
+
+    @property
+    def reads_gateways(self) -> bool:
+        """Whether the controller reads which weights are in force."""
+        return self.read_back is not None or self.gateway is not None
 
 
 class Event(msgspec.Struct, frozen=True):

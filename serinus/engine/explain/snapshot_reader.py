@@ -27,7 +27,7 @@ from serinus.engine.core import references
 from serinus.engine.core.plan import Snapshot
 from serinus.engine.status.conditions import TRAFFIC_VERIFIED
 from serinus.routing import registry
-from serinus.routing.router import ReadBack
+from serinus.routing.router import GatewayState, ReadBack
 
 ASKED_PODS = 3
 """Pods whose Events are read. Pods of one version usually have the same trouble."""
@@ -103,16 +103,29 @@ def gather(rollout: Json, now: float) -> Asking:
         served=served,
         unreadable=unreadable,
         read_back=_read_back(typed, ingresses),
+        gateway=_gateway(typed),
     )
 
 
 def _read_back(rollout: Rollout, ingresses: dict[str, Ingress]) -> dict[str, ReadBack] | None:
     """The weights of load balancers as the controller recorded them. Only the controller reads the load balancers."""
-    message = next((c.message for c in rollout.status.conditions if c.type == TRAFFIC_VERIFIED), "")
-    asks = any(used.router.key == "alb" for used in registry.routers_of(rollout.spec))
-    if not message or not asks:
+    message = _unconfirmed(rollout, "alb")
+    if not message:
         return None
     return {name: ReadBack(one.metadata.resource_version, error=message) for name, one in ingresses.items()}
+
+
+def _gateway(rollout: Rollout) -> GatewayState | None:
+    """The state of the gateway as the controller recorded it. Only the controller of one machine reads the gateway."""
+    message = _unconfirmed(rollout, "nginx")
+    return GatewayState(error=message) if message else None
+
+
+def _unconfirmed(rollout: Rollout, router: str) -> str:
+    """Why the controller does not count the weight as confirmed; "" for a Rollout without this router."""
+    if all(used.router.key != router for used in registry.routers_of(rollout.spec)):
+        return ""
+    return next((c.message for c in rollout.status.conditions if c.type == TRAFFIC_VERIFIED), "")
 
 
 def _router_objects(

@@ -8,8 +8,12 @@ from typing import Any
 
 from serinus.local.apiserver.http import MISDIRECTED
 from serinus.local.traefik.gateway_kinds import GATEWAY_API, TRAEFIK
+from serinus.local.traefik.in_force import PATH as API_PATH
+from serinus.local.traefik.in_force import TOKEN_HEADER
 
 CONFIG = "traefik.yaml"
+HIGHEST_PRIORITY = 1_000_000
+"""Above every Ingress: the length of its rule is its priority."""
 ROUTES = "routes.yaml"
 """Both contain JSON, which is valid YAML."""
 
@@ -25,6 +29,8 @@ class GatewaySettings:
     log_file: Path
     host: str = "127.0.0.1"
     port: int = 8080
+    api_token: str = ""
+    """Traefik's API answers only requests that carry it in a header. "": no API."""
     groups: frozenset[str] = frozenset()
     """Groups of additional kinds that Traefik reads; the API server must serve them (`gateway_kinds`)."""
 
@@ -47,6 +53,7 @@ def configuration(settings: GatewaySettings) -> dict[str, Any]:
         TRAEFIK.group: {"kubernetesCRD": {**place, "allowEmptyServices": True, "safeNaming": True}},
     }
     return {
+        **({"api": {"dashboard": False, "disableDashboardAd": True}} if settings.api_token else {}),
         "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
         "log": {
             "level": "INFO",
@@ -84,16 +91,20 @@ def routes(settings: GatewaySettings) -> dict[str, Any]:
     """Traefik's routes beside the Ingresses. A Kubernetes client without a kubeconfig connects to 8080, the default
     gateway port.
 
-    Every Ingress takes precedence.
+    Every Ingress takes precedence. Traefik's API, for requests with the token alone, precedes every Ingress.
     """
     places = [f"Path(`{path}`)" for path in ("/api", "/apis", "/version")]
     places += [f"PathPrefix(`{path}/`)" for path in ("/api/v1", "/apis", "/openapi")]
     paths = " || ".join(places)
     rule = f"(Host(`localhost`) || Host(`127.0.0.1`)) && HeaderRegexp(`User-Agent`, `kubernetes/|kubectl`) && ({paths})"
     name = "misdirected"
+    routers: dict[str, Any] = {name: {"rule": rule, "priority": 1, "middlewares": [name], "service": name}}
+    if settings.api_token:
+        own = f"Path(`{API_PATH}`) && Header(`{TOKEN_HEADER}`, `{settings.api_token}`)"
+        routers["in-force"] = {"rule": own, "priority": HIGHEST_PRIORITY, "service": "api@internal"}
     return {
         "http": {
-            "routers": {name: {"rule": rule, "priority": 1, "middlewares": [name], "service": name}},
+            "routers": routers,
             "middlewares": {name: {"addPrefix": {"prefix": MISDIRECTED}}},
             "services": {name: {"loadBalancer": {"servers": [{"url": settings.endpoint}], "serversTransport": name}}},
             "serversTransports": {name: {"rootCAs": [str(settings.ca_file)]}},

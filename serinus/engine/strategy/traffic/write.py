@@ -39,7 +39,14 @@ def write(builder: PlanBuilder, canary: CanaryStrategy, weight: int, step: StepS
     s, recorded = builder.context, builder.status.canary.weights
     traffic = desired_traffic(builder, canary, weight, step)
     snapshot = s.snapshot
-    objects = Objects(traffic.namespace, snapshot.ingresses, snapshot.objects, snapshot.served, snapshot.read_back)
+    objects = Objects(
+        traffic.namespace,
+        snapshot.ingresses,
+        snapshot.objects,
+        snapshot.served,
+        snapshot.read_back,
+        snapshot.gateway,
+    )
     answers = [used.route(traffic, objects) for used in routers_of(s.spec)]
     builder.facts += [answer.shared for answer in answers if answer.shared]
     errors = [answer.error for answer in answers if answer.error]
@@ -60,7 +67,7 @@ def write(builder: PlanBuilder, canary: CanaryStrategy, weight: int, step: StepS
     pending = [answer.pending for answer in answers if answer.pending]
     if pending:
         builder.wait(wait_reasons.UNCONFIRMED.code, pending[0])
-        if snapshot.read_back is not None:
+        if snapshot.reads_gateways:
             builder.unconfirmed = pending[0]
         return True
     verified = _verified(builder, answers)
@@ -122,7 +129,7 @@ def desired_traffic(builder: PlanBuilder, canary: CanaryStrategy, weight: int, s
         canary_ready=serving(carries) if carries else 0,
         stable_ready=serving(stable) if stable else 0,
         shared_hash=recorded.canary.pod_template_hash if recorded and recorded.canary.weight else "",
-        stable_addresses=_addresses(builder, stable) if s.snapshot.read_back is not None else (),
+        stable_addresses=_addresses(builder, stable) if s.snapshot.reads_gateways else (),
         now=s.now,
     )
 
