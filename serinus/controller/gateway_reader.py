@@ -19,8 +19,8 @@ from serinus.routing.router import GatewayState
 
 log = logging.getLogger(__name__)
 
-States = Mapping[str, GatewayState]
-"""Namespace -> the state of its Services."""
+States = Mapping[str, tuple[tuple[dict[str, int], ...], dict[str, tuple[str, ...]]]]
+"""Namespace -> the splits and the servers of its Services, as in a GatewayState."""
 FIRST_REST, LONGEST_REST, GROWTH = 0.03, 1.0, 1.25
 """Seconds between two reads. The rest grows while nothing changes."""
 NOT_ASKED = "the gateway was not asked yet which weights it has"
@@ -87,9 +87,9 @@ class GatewayReader:
     def _of(self, rollout: Rollout) -> GatewayState:
         if self._error:
             return GatewayState(error=self._error)
-        state = self._states.get(rollout.metadata.namespace, GatewayState())
+        splits, servers = self._states.get(rollout.metadata.namespace, ((), {}))
         names = set(references.services(rollout))
         return GatewayState(
-            tuple(split for split in state.splits if not names.isdisjoint(split)),
-            {name: servers for name, servers in state.servers.items() if name in names},
+            tuple(split for split in splits if not names.isdisjoint(split)),
+            {name: addresses for name, addresses in servers.items() if name in names},
         )

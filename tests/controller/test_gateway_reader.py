@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from serinus.routing.router import GatewayState
+from serinus.controller.gateway_reader import States
 from tests.support.controller.canary_scene import begin, phase, rollout, settled_on
 
 pytestmark = pytest.mark.looptime(start=0)
@@ -26,11 +26,11 @@ class Gateway:
     weight: int = 0
     reads: int = 0
 
-    async def states(self) -> dict[str, GatewayState]:
+    async def states(self) -> States:
         self.reads += 1
         if self.broken:
             raise OSError("connection refused")
-        return {"a": GatewayState(({"web-canary": self.weight, "web-stable": 100 - self.weight},))}
+        return {"a": (({"web-canary": self.weight, "web-stable": 100 - self.weight},), {})}
 
     async def follow(self) -> None:
         """The gateway's watch: it carries annotations into its configuration."""

@@ -23,8 +23,7 @@ from serinus.local.traefik.gateway import (
     stop_left_behind,
 )
 from serinus.local.traefik.gateway_config import GatewaySettings, configuration
-from serinus.local.traefik.in_force import TraefikApi
-from serinus.routing.router import GatewayState
+from serinus.local.traefik.in_force import InForce, TraefikApi
 
 
 @pytest.fixture
@@ -94,7 +93,7 @@ async def test_one_that_ends_by_itself_is_started_again(settings: GatewaySetting
     await gateway.stop()
 
 
-async def states_of(api: TraefikApi) -> dict[str, GatewayState] | None:
+async def states_of(api: TraefikApi) -> dict[str, InForce] | None:
     """None if it does not answer."""
     try:
         return await api.states()

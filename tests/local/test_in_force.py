@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from serinus.local.traefik.in_force import states
-from serinus.routing.router import GatewayState
+from serinus.local.traefik.in_force import InForce, states
 
 
 def balancer(name: str, namespace: str, service: str, *urls: str) -> dict[str, Any]:
@@ -21,7 +20,7 @@ def split(**weights: int) -> dict[str, Any]:
     return {"name": "wrr@ingress", "weighted": {"services": [{"name": n, "weight": w} for n, w in weights.items()]}}
 
 
-def read(*services: dict[str, Any]) -> dict[str, GatewayState]:
+def read(*services: dict[str, Any]) -> dict[str, InForce]:
     return states(json.dumps(services).encode())
 
 
@@ -33,10 +32,10 @@ def test_a_split_has_the_weights_of_its_services_and_each_service_its_pods():
         balancer("c", "other", "web"),
         split(a=80, b=20),
     )
-    assert answer["shop"] == GatewayState(
+    assert answer["shop"] == InForce(
         ({"web": 80, "web-canary": 20},), {"web": ("10.0.0.1", "fd00::1"), "web-canary": ("10.0.0.2",)}
     )
-    assert answer["other"] == GatewayState((), {"web": ()})
+    assert answer["other"] == InForce((), {"web": ()})
 
 
 def test_the_pods_of_all_ports_of_a_service_count():

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
 from serinus.kube.http.http1 import Http1
-from serinus.routing.router import GatewayState
 
 PATH = "/api/http/services"
 TOKEN_HEADER = "X-Serinus-Gateway-Token"
@@ -21,6 +20,13 @@ SECONDS = 2.0
 """Time limit of one request."""
 MOST = 1_000_000
 """Services in one answer. Traefik's default is 100."""
+
+
+class InForce(NamedTuple):
+    """Of the Services of one namespace: Service -> weight, for each group that shares requests; Service -> addresses."""
+
+    splits: tuple[dict[str, int], ...] = ()
+    servers: dict[str, tuple[str, ...]] = {}
 
 
 class _KubernetesService(msgspec.Struct, frozen=True):
@@ -60,8 +66,8 @@ class _Service(msgspec.Struct, frozen=True, rename="camel"):
     observability: _Observability = _Observability()
 
 
-def states(body: bytes) -> dict[str, GatewayState]:
-    """Namespace -> the state of its Services, from Traefik's answer. A split has Services of one namespace."""
+def states(body: bytes) -> dict[str, InForce]:
+    """Namespace -> what is in force for its Services, from Traefik's answer. A split has Services of one namespace."""
     answer = msgspec.json.decode(body, type=list[_Service])
     whose: dict[str, _KubernetesService] = {}
     servers: dict[str, dict[str, tuple[str, ...]]] = {}
@@ -80,7 +86,7 @@ def states(body: bytes) -> dict[str, GatewayState]:
         if len(known) == len(parts) > 1 and len({service.namespace for service, _ in known}) == 1:
             splits.setdefault(known[0][0].namespace, []).append({service.name: weight for service, weight in known})
     return {
-        space: GatewayState(tuple(splits.get(space, ())), {name: tuple(sorted(set(a))) for name, a in of.items()})
+        space: InForce(tuple(splits.get(space, ())), {name: tuple(sorted(set(a))) for name, a in of.items()})
         for space, of in servers.items()
     }
 
@@ -94,7 +100,7 @@ class TraefikApi:
             f"GET {PATH}?per_page={MOST} HTTP/1.1\r\nHost: {host}:{port}\r\n{TOKEN_HEADER}: {token}\r\n\r\n".encode()
         )
 
-    async def states(self) -> dict[str, GatewayState]:
+    async def states(self) -> dict[str, InForce]:
         """As `states`. OSError if Traefik does not answer; TimeoutError if that takes too long."""
         async with asyncio.timeout(SECONDS):
             answer = await self._http.request(self._head, b"", None, "", lasting=False, safe=True)
