@@ -24,12 +24,12 @@ from serinus.api.resources import BY_KIND, EXPERIMENTS, PODS, ROLLOUTS, Resource
 from serinus.api.rollout import Rollout, RolloutStatus
 from serinus.api.served_kind import located
 from serinus.api.step_plugin import Answer, Question
+from serinus.controller.action_groups import groups
 from serinus.controller.existing_replica_sets import missing_label, of_somebody_else
 from serinus.controller.expectations import Writes
 from serinus.controller.field_managers import sentence
 from serinus.controller.held_writes import HeldBack, HeldWrites
 from serinus.controller.messages import Messages, Subject, as_written
-from serinus.engine.core.action_groups import groups
 from serinus.engine.core.builder import patched, settled
 from serinus.engine.core.event_order import ordered
 from serinus.engine.core.held_writes import find_held

@@ -12,10 +12,10 @@ from serinus.api.meta import WrittenMeta
 from serinus.api.names import HASH
 from serinus.api.rollout import Rollout
 from serinus.api.step_plugin import Answer, Question
+from serinus.controller.action_groups import groups
 from serinus.controller.apply import Applier
 from serinus.controller.expectations import Writes
 from serinus.controller.held_writes import HeldBack
-from serinus.engine.core.action_groups import groups
 from serinus.engine.core.plan import Action, Event, Plan, PluginCall
 from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock

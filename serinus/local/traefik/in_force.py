@@ -25,8 +25,8 @@ MOST = 1_000_000
 class InForce(NamedTuple):
     """Of the Services of one namespace: Service -> weight, for each group that shares requests; Service -> addresses."""
 
-    splits: tuple[dict[str, int], ...] = ()
-    servers: dict[str, tuple[str, ...]] = {}
+    splits: tuple[dict[str, int], ...]
+    servers: dict[str, tuple[str, ...]]
 
 
 class _KubernetesService(msgspec.Struct, frozen=True):

@@ -114,7 +114,7 @@ class Watches:
         if bookmarks and log.next == cursor:
             yield self._bookmark(call, core.store.revision)
 
-    def _serves(self, call: Call) -> bool:
+    def _serves(self, call: ApiCall) -> bool:
         """Whether the kind is still served. The definition of a custom one may be deleted while it is watched."""
         resource = call.resource
         return self._core.registry.kind(resource.group, resource.version, resource.plural) is not None
