@@ -113,8 +113,8 @@ class Applier:
         self.note(done.about, f"call plugin {call.name} ({call.operation})", call.because)
         answer = await self.ask(question) if self.ask else Answer("Error", "step plugins cannot be called here")
         entries, event = answered(status, call, answer, self.clock.now())
-        said: Json = {"canary": {"stepPluginStatuses": entries}}
-        await done.act(done.status_action(said, f"plugin {call.name} said {answer.phase}"))
+        status_patch: Json = {"canary": {"stepPluginStatuses": entries}}
+        await done.act(done.status_action(status_patch, f"plugin {call.name} said {answer.phase}"))
         if event:
             self.tell(done.about, event)
             if self.messages is not None:
@@ -194,30 +194,30 @@ class Pass:
         if version := self.versions.get((kind, name)):
             body["metadata"]["resourceVersion"] = version
         try:
-            made = await self.applier.client.patch(self.resource, name, body, self.key[0], type=_Written)
+            written = await self.applier.client.patch(self.resource, name, body, self.key[0], type=_Written)
         except (Unavailable, Conflict) as error:
             self._doubt(kind, name, error)
             raise
-        self.versions[kind, name] = made.metadata.resource_version
-        self.applier.writes.wrote(self.key, kind, name, made, self.applier.clock.now())
-        return made.metadata
+        self.versions[kind, name] = written.metadata.resource_version
+        self.applier.writes.wrote(self.key, kind, name, written, self.applier.clock.now())
+        return written.metadata
 
     async def _create(self, resource: Resource, action: Action) -> bool:
         space, name = located(action.name, self.key[0])
         body: Json = {"apiVersion": resource.api_version, "kind": resource.kind, **action.body}
         body["metadata"] = {"name": name, "namespace": space, **(action.body.get("metadata") or {})}
         try:
-            made = await self.applier.client.create(resource, body, space, type=_Written)
+            created = await self.applier.client.create(resource, body, space, type=_Written)
         except AlreadyExists:
             # An earlier pass with a lost answer, or another client, created it: the next plan sees which.
-            found = await self.applier.client.get(resource, name, space, type=_Written)
-            if action.kind == "ReplicaSet" and of_somebody_else(found.metadata, self.about.metadata.uid):
+            existing = await self.applier.client.get(resource, name, space, type=_Written)
+            if action.kind == "ReplicaSet" and of_somebody_else(existing.metadata, self.about.metadata.uid):
                 await self._step_aside(action.name)
-            self._wrote(action, found)
-            if action.kind == "ReplicaSet" and (label := missing_label(found.metadata, action)):
+            self._wrote(action, existing)
+            if action.kind == "ReplicaSet" and (label := missing_label(existing.metadata, action)):
                 await self.act(label)
             return False
-        self._wrote(action, made)
+        self._wrote(action, created)
         return True
 
     async def _step_aside(self, name: str) -> None:
@@ -240,14 +240,14 @@ class Pass:
         body = {**action.body, "metadata": held} if held else action.body
         space, name = located(action.name, self.key[0])
         try:
-            made = await self.applier.client.patch(
+            patched = await self.applier.client.patch(
                 resource, name, body, space, type=_Written, subresource=action.subresource
             )
         except NotFound:
             if action.kind == "Pod":
                 return False
             raise
-        self._wrote(action, made)
+        self._wrote(action, patched)
         return True
 
     async def _delete(self, resource: Resource, action: Action) -> bool:
@@ -296,9 +296,9 @@ class Pass:
         if error.code != 429:
             self.applier.writes.doubted(self.key, kind, name)
 
-    def _wrote(self, action: Action, made: _Written) -> None:
-        self.versions[action.kind, action.name] = made.metadata.resource_version
-        self.applier.writes.wrote(self.key, action.kind, action.name, made, self.applier.clock.now())
+    def _wrote(self, action: Action, written: _Written) -> None:
+        self.versions[action.kind, action.name] = written.metadata.resource_version
+        self.applier.writes.wrote(self.key, action.kind, action.name, written, self.applier.clock.now())
 
 
 def _is_status(action: Action) -> bool:

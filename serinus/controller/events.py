@@ -24,7 +24,7 @@ from typing import Protocol
 import msgspec
 
 from serinus.api.messages.cutting import shortened
-from serinus.api.messages.event_reasons import OWN_BUDGET, kept
+from serinus.api.messages.event_reasons import OWN_BUDGET, never_dropped
 from serinus.api.meta import Json, ObjectMeta
 from serinus.api.resources import EVENTS
 from serinus.api.rollout import Rollout
@@ -210,7 +210,7 @@ class Recorder:
             event = msgspec.structs.replace(event, message=shortened(event.message, LONGEST_MESSAGE))
         same = (metadata.uid, event.type, event.reason, event.message)
         self._number = max(self._number + 1, int(now * 1e9))
-        is_kept = kept(event.reason, event.type)
+        is_kept = never_dropped(event.reason, event.type)
         return _Waiting(same, involved, event, metadata.creation_timestamp, is_kept, now, now, self._number)
 
     def _add(self, waiting: _Waiting) -> None:

@@ -103,8 +103,8 @@ class Alb(Router[AlbRouting]):
 
     def release(self, config: AlbRouting, traffic: Traffic, objects: Objects) -> RouteResult:
         """Sends all traffic to the stable Service and removes the Rollout's keys."""
-        found = [objects.ingresses[name] for name in config.names() if name in objects.ingresses]
-        return RouteResult(tuple(write for ingress in found for write in _given_back(ingress, config, traffic)))
+        ingresses = [objects.ingresses[name] for name in config.names() if name in objects.ingresses]
+        return RouteResult(tuple(write for ingress in ingresses for write in _given_back(ingress, config, traffic)))
 
 
 ROUTER = Alb()
@@ -125,19 +125,19 @@ def _led(ingress: Ingress, owners: Json, config: AlbRouting, traffic: Traffic) -
     weights: Groups = [(traffic.canary_service, traffic.weight)]
     weights += [(each.service_name, each.weight) for each in traffic.additional]
     weights.append((traffic.stable_service, traffic.stable_weight))
-    wanted: dict[str, str | None] = {f"{prefix}/actions.{root}": action_of(config, weights)}
+    desired: dict[str, str | None] = {f"{prefix}/actions.{root}": action_of(config, weights)}
     for name, route in routes.items():
-        wanted[f"{prefix}/actions.{name}"] = action_of(config, [(traffic.canary_service, 100)])
-        wanted[f"{prefix}/conditions.{name}"] = conditions_of(route)
+        desired[f"{prefix}/actions.{name}"] = action_of(config, [(traffic.canary_service, 100)])
+        desired[f"{prefix}/conditions.{name}"] = conditions_of(route)
     mine = keys_of(owners, traffic.rollout)
-    rest, gone = stale_annotations(ingress, owners, wanted, config, traffic)
+    rest, gone = stale_annotations(ingress, owners, desired, config, traffic)
     gone -= {root, *routes}
-    keys = [key for key in mine if key in wanted] + [key for key in wanted if key not in mine]
-    wanted |= rest
-    wanted[OWNERS] = as_text({**owners, traffic.rollout: keys}, ordered=True)
+    keys = [key for key in mine if key in desired] + [key for key in desired if key not in mine]
+    desired |= rest
+    desired[OWNERS] = as_text({**owners, traffic.rollout: keys}, ordered=True)
     rules = _rules(ingress, routes, gone, (*traffic.managed, *routes), headers_of_others(owners, traffic.rollout))
     return patched(
-        ingress, wanted, rules, REASON, *_telling(ingress, wanted, f"{prefix}/actions.{root}", list(routes), traffic)
+        ingress, desired, rules, REASON, *_telling(ingress, desired, f"{prefix}/actions.{root}", list(routes), traffic)
     )
 
 
@@ -153,12 +153,12 @@ def _given_back(ingress: Ingress, config: AlbRouting, traffic: Traffic) -> list[
         left = {OWNERS: as_text(others, ordered=True) if others else None}
         if traffic.rollout not in owners:
             return []
-    wanted, gone = stale_annotations(ingress, owners, {}, config, traffic)
-    wanted |= left | {OLD_OWNERS: None}
+    desired, gone = stale_annotations(ingress, owners, {}, config, traffic)
+    desired |= left | {OLD_OWNERS: None}
     rules = _rules(ingress, {}, gone, (), frozenset())
     name = ingress.metadata.name
     because = f"{traffic.rollout} leads the Ingress no more: all traffic goes to {traffic.stable_service}"
-    return patched(ingress, wanted, rules, REASON, because, f"Updating Ingress `{name}` to desiredWeight '0'")
+    return patched(ingress, desired, rules, REASON, because, f"Updating Ingress `{name}` to desiredWeight '0'")
 
 
 def _rules(
@@ -172,7 +172,7 @@ def _rules(
     missing = [name for name in routes if not leads_to(ingress, name)]
     headers = {*routes, *others}
     rank = {name: place for place, name in reversed(list(enumerate(order)))}
-    found: list[Json] = []
+    rules: list[Json] = []
     for rule in ingress.spec.rules:
         before = paths_of(rule)
         paths = [path for path in before if not (_by_annotation(path) and service_of(path) in gone)] or before
@@ -183,8 +183,8 @@ def _rules(
         # write forever.
         own = iter(sorted((p for p in paths if service_of(p) in routes), key=lambda p: rank[service_of(p) or ""]))
         paths = [next(own) if service_of(path) in routes else path for path in paths]
-        found.append(rule if paths == before else {**rule, "http": {**rule["http"], "paths": paths}})
-    return found
+        rules.append(rule if paths == before else {**rule, "http": {**rule["http"], "paths": paths}})
+    return rules
 
 
 def _path(name: str) -> Json:
@@ -199,14 +199,14 @@ def _by_annotation(path: Json) -> bool:
 
 
 def _telling(
-    ingress: Ingress, wanted: dict[str, str | None], root: str, routes: list[str], traffic: Traffic
+    ingress: Ingress, desired: dict[str, str | None], root: str, routes: list[str], traffic: Traffic
 ) -> tuple[str, str]:
     """(reason, the Event's message) of a change. A weight has precedence over a route."""
     start, notes = f"Updating Ingress `{ingress.metadata.name}`", ingress.metadata.annotations
-    changed = {key for key, value in wanted.items() if notes.get(key) != value}
+    changed = {key for key, value in desired.items() if notes.get(key) != value}
     route = next((r for r in routes if any(k.endswith((f"/actions.{r}", f"/conditions.{r}")) for k in changed)), "")
     if root not in changed and route:
         return f"header route {route} leads to the canary", f"{start} to headerRoute '{route}'"
-    if root not in changed and any(wanted[key] is None for key in changed):
+    if root not in changed and any(desired[key] is None for key in changed):
         return "the Rollout has these header routes no more", f"{start} removing managed routes"
     return weight_reason(traffic), f"{start} to desiredWeight '{traffic.weight}'"

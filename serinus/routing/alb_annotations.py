@@ -61,9 +61,9 @@ def keys_of(owners: Json, rollout: str) -> list[str]:
 
 
 def unreadable_owners(ingress: Ingress) -> str:
-    found = shortened(ingress.metadata.annotations[OWNERS], 200)
+    value = shortened(ingress.metadata.annotations[OWNERS], 200)
     return (
-        f"annotation {OWNERS} of Ingress {ingress.metadata.name} must be a JSON object of lists, is {found}: remove it"
+        f"annotation {OWNERS} of Ingress {ingress.metadata.name} must be a JSON object of lists, is {value}: remove it"
     )
 
 
@@ -96,7 +96,7 @@ def services_in(action: str | None) -> set[Any]:
 
 
 def stale_annotations(
-    ingress: Ingress, owners: Json, wanted: dict[str, str | None], config: AlbRouting, traffic: Traffic
+    ingress: Ingress, owners: Json, desired: dict[str, str | None], config: AlbRouting, traffic: Traffic
 ) -> tuple[dict[str, str | None], set[str]]:
     """(annotations, header routes to remove) for keys of the Rollout that are no longer wanted.
 
@@ -109,7 +109,7 @@ def stale_annotations(
     managed = {f"{config.prefix}/{part}.{name}" for name in traffic.managed for part in ("actions", "conditions")}
     changes: dict[str, str | None] = {}
     gone: set[str] = set()
-    for key in sorted((mine | (managed - foreign)) - set(wanted)):
+    for key in sorted((mine | (managed - foreign)) - set(desired)):
         prefix, condition, name = key.partition("/conditions.")
         if not condition:
             prefix, _, name = key.partition("/actions.")

@@ -92,5 +92,5 @@ def services_of(canary: CanaryStrategy, status: RolloutStatus) -> tuple[str, str
 
 def seen_routes(config: IstioRouting, traffic: Traffic, objects: Objects) -> Iterator[Json]:
     for use in config.uses:
-        seen = objects.get(SERVICE.key, reference_name(use.name, objects.namespace))
-        yield from chosen(use, (seen or {}).get("spec"), traffic.managed)
+        service = objects.get(SERVICE.key, reference_name(use.name, objects.namespace))
+        yield from chosen(use, (service or {}).get("spec"), traffic.managed)

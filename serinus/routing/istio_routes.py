@@ -102,9 +102,9 @@ def share(route: Json, sides: Sides, weight: int) -> Share:
 
 def divide(route: Json, sides: Sides, weight: int) -> None:
     """Writes the weights into a route. Removes destinations of past experiments and adds those of present ones."""
-    wanted = share(route, sides, weight)
+    desired = share(route, sides, weight)
     destinations: list[Any] = []
-    missing = dict(wanted.trials)
+    missing = dict(desired.trials)
     for destination in list_at(route, "route"):
         role, number = sides.role(destination), None
         if role == "past trial" and weight_of(destination, route) > 0:
@@ -113,7 +113,7 @@ def divide(route: Json, sides: Sides, weight: int) -> None:
             name = host_of(destination).partition(".")[0]
             number = missing.pop(name, None)
         elif role in ("canary", "stable"):
-            number = wanted.canary if role == "canary" else wanted.stable
+            number = desired.canary if role == "canary" else desired.stable
         if number is not None and weight_of(destination, route) != number:
             destination["weight"] = number
         destinations.append(destination)
@@ -153,12 +153,12 @@ def host_of(destination: Any) -> str:
 
 def foreign_hosts(route: Json, sides: Sides) -> dict[str, int]:
     """Host -> weight of the destinations that have a weight and are not the Rollout's."""
-    found: dict[str, int] = {}
+    weights: dict[str, int] = {}
     for destination in list_at(route, "route"):
         weight = weight_of(destination, route)
         if sides.role(destination) == "foreign" and weight > 0:
-            found[host_of(destination)] = found.get(host_of(destination), 0) + weight
-    return found
+            weights[host_of(destination)] = weights.get(host_of(destination), 0) + weight
+    return weights
 
 
 def _part(weight: int, left: int) -> int:
@@ -211,20 +211,20 @@ def chosen_of(use: VirtualServiceUse, spec: Any, protocol: str, managed: Collect
     asked = use.tls_routes if protocol == "tls" else use.tcp_routes
     if not asked:
         return there[:1]
-    found = [route for each in asked for route in _matching(each, there, protocol)]
-    return [route for i, route in enumerate(found) if all(route is not before for before in found[:i])]
+    matching = [route for each in asked for route in _matching(each, there, protocol)]
+    return [route for i, route in enumerate(matching) if all(route is not before for before in matching[:i])]
 
 
 def _matching(asked: TlsRoute | TcpRoute, there: list[Json], protocol: str) -> list[Json]:
     """Routes whose match blocks have exactly this port, and for TLS exactly these names."""
-    found: list[Json] = []
+    matching: list[Json] = []
     for route in there:
         blocks = [block for block in list_at(route, "match") if isinstance(block, dict)]
         ports = {block.get("port", 0) for block in blocks if isinstance(block.get("port", 0), (int, float))} or {0}
         names = {name for block in blocks for name in list_at(block, "sniHosts") if isinstance(name, str)}
         same = not isinstance(asked, TlsRoute) or names == set(asked.sni_hosts)
-        found += [route] if ports == {asked.port} and same else []
-    return found
+        matching += [route] if ports == {asked.port} and same else []
+    return matching
 
 
 def first_to(route: Json, sides: Sides, role: Role) -> Any:
@@ -239,11 +239,11 @@ def routes_of(spec: Any, protocol: str) -> list[Json]:
 
 def list_at(value: Any, field: str) -> list[Any]:
     """The list in a field; empty for any other content."""
-    found = value.get(field) if isinstance(value, dict) else None
-    return found if isinstance(found, list) else []
+    items = value.get(field) if isinstance(value, dict) else None
+    return items if isinstance(items, list) else []
 
 
 def text_at(value: Any, field: str) -> str:
     """The text in a field; "" for any other content."""
-    found = value.get(field) if isinstance(value, dict) else None
-    return found if isinstance(found, str) else ""
+    text = value.get(field) if isinstance(value, dict) else None
+    return text if isinstance(text, str) else ""

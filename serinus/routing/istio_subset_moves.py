@@ -25,11 +25,11 @@ def subset_moves(config: IstioRouting, traffic: Traffic, objects: Objects) -> tu
         return "", (), ""
     hashes: dict[str, str] = {}
     waits = ""
-    wanted = (
+    desired = (
         (sides.canary_subset, traffic.canary_hash, traffic.canary_ready, traffic.weight > 0),
         (sides.stable_subset, traffic.stable_hash, traffic.stable_ready, True),
     )
-    for name, version, ready, is_its_share in wanted:
+    for name, version, ready, is_its_share in desired:
         now = istio_subsets.hash_in(seen, name)
         # A weight for this version moves with the subset: another client changed the hash, or the version was promoted.
         free = is_its_share or not _has_share(config, traffic, objects, name)
@@ -58,11 +58,11 @@ def subset_moves(config: IstioRouting, traffic: Traffic, objects: Objects) -> tu
 def from_stable(config: IstioRouting, traffic: Traffic, objects: Objects) -> bool:
     """Whether the canary subset moves from the stable version, which serves, and nothing else of the DestinationRule changes."""
     use, sides = config.destination_rule, sides_of(config, traffic)
-    seen = objects.get(RULE.key, use.name) if use else None
-    if seen is None or not traffic.stable_ready or traffic.additional:
+    rule = objects.get(RULE.key, use.name) if use else None
+    if rule is None or not traffic.stable_ready or traffic.additional:
         return False
-    of_trials = any(sides.is_trial(each["name"]) for each in istio_subsets.subsets(seen))
-    selected = {istio_subsets.hash_in(seen, name) for name in (sides.canary_subset, sides.stable_subset)}
+    of_trials = any(sides.is_trial(each["name"]) for each in istio_subsets.subsets(rule))
+    selected = {istio_subsets.hash_in(rule, name) for name in (sides.canary_subset, sides.stable_subset)}
     return selected == {traffic.stable_hash} and not of_trials
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from serinus.api.messages.event_reasons import kept
+from serinus.api.messages.event_reasons import never_dropped
 from serinus.api.records import field, record
 from serinus.api.values.times import parse_time
 
@@ -107,7 +107,7 @@ def _entry(event: Json) -> EventEntry:
         count=int(event.get("count") or 1),
         by=str((event.get("source") or {}).get("component") or event.get("reportingComponent") or ""),
         person=command[2] if command and command[1] == reason else "",
-        routine=not kept(reason, type_),
+        routine=not never_dropped(reason, type_),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import serinus
-from serinus.api.messages.event_reasons import KEPT, ROUTER_WRITES, ROUTINE, VERDICTS, kept
+from serinus.api.messages.event_reasons import KEPT, ROUTER_WRITES, ROUTINE, VERDICTS, never_dropped
 from serinus.commands.event_reasons import EVENT_REASONS
 
 HOUSE = Path(serinus.__file__).parent
@@ -82,7 +82,7 @@ def test_a_reason_has_one_class() -> None:
 
 
 def test_warnings_commands_and_unknown_reasons_are_kept() -> None:
-    assert kept("ScalingReplicaSet", "Warning")
-    assert kept("Abort", "Normal")
-    assert kept("OfAPlugin", "Normal")
-    assert not kept("ScalingReplicaSet", "Normal")
+    assert never_dropped("ScalingReplicaSet", "Warning")
+    assert never_dropped("Abort", "Normal")
+    assert never_dropped("OfAPlugin", "Normal")
+    assert not never_dropped("ScalingReplicaSet", "Normal")

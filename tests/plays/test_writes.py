@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from serinus.api.messages.event_reasons import kept
+from serinus.api.messages.event_reasons import never_dropped
 from tests.support.plays.controller_writes import abort_with_a_delay_of_30_seconds, without_kept_events
 from tests.support.plays.player import play, played
 from tests.support.plays.recordings import few_of, plays, reference, router_plays, scenario
@@ -46,7 +46,11 @@ def test_a_settled_rollout_with_a_router_writes_nothing(name: str):
 def test_what_matters_is_in_the_events_of_every_play(name: str):
     """Each abort, verdict, promotion and warning that the reference has an Event of; it drops those beyond 25 of an object."""
     ours, theirs = (
-        {(line["of"], line["event"]) for line in trace if "event" in line and kept(*reversed(line["event"].split()))}
+        {
+            (line["of"], line["event"])
+            for line in trace
+            if "event" in line and never_dropped(*reversed(line["event"].split()))
+        }
         for trace in (played(name).trace, reference(name))
     )
     told_elsewhere = {

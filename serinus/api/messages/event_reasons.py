@@ -75,6 +75,6 @@ OWN_BUDGET = frozenset({"NotificationSent"})
 """Routine Events that do not use the budget of an object's other Events."""
 
 
-def kept(reason: str, type_: str) -> bool:
+def never_dropped(reason: str, type_: str) -> bool:
     """Whether the Event is never dropped, such as a Warning or an unknown reason. `type_`: Normal or Warning."""
     return type_ == "Warning" or reason not in ROUTINE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serinus.api.messages.event_reasons import kept
+from serinus.api.messages.event_reasons import never_dropped
 from tests.support.plays.player import play
 from tests.support.plays.recordings import scenario
 from tests.support.plays.stage import Write
@@ -17,7 +17,7 @@ def without_kept_events(writes: list[Write]) -> list[Write]:
         for write in writes
         if not write.is_event
         or not (event := found.get(write.path.rpartition("/")[2], write.body))
-        or not kept(event["reason"], event["type"])
+        or not never_dropped(event["reason"], event["type"])
     ]
 
 

@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from serinus.api.messages.event_reasons import kept
+from serinus.api.messages.event_reasons import never_dropped
 from serinus.api.served_kind import kind_name
 from serinus.routing.registry import kinds
 
@@ -52,7 +52,7 @@ def least_written(trace: Sequence[Json]) -> Counter[str]:
         kind = name.partition("/")[0]
         if "event" in line:
             kind, _, reason = str(line["event"]).partition(" ")
-            counts["Event"] += not kept(reason, kind)
+            counts["Event"] += not never_dropped(reason, kind)
         elif kind in COUNTED and name not in foreign:
             made = name not in known
             known.add(name)
