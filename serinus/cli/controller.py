@@ -129,7 +129,7 @@ async def _follow(
     import signal
     from random import Random
 
-    from serinus.controller.istio_cluster import IstioCluster
+    from serinus.controller.istio_cluster import IstioClusterHandler
     from serinus.controller.manager import run_controller
     from serinus.controller.monitoring.metrics import Metrics
     from serinus.kube.client import Client
@@ -143,7 +143,7 @@ async def _follow(
         others.append(HttpsHandler(other))
         return metrics.counting(others[-1])
 
-    divided = IstioCluster(metrics.counting(handler), options.lease_namespace, connected)
+    divided = IstioClusterHandler(metrics.counting(handler), options.lease_namespace, connected)
     client = Client(limited(divided), user_agent="rollouts-controller")
     there = HttpsHandler(elsewhere) if elsewhere else None
     jobs = Client(metrics.counting(there), user_agent="rollouts-controller") if there else None

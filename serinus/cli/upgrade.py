@@ -64,7 +64,7 @@ async def _report(connection: Connection, home: str, scope: str, instance_id: st
     from msgspec.structs import replace
 
     from serinus.cli.upgrade_report import examined
-    from serinus.controller.istio_cluster import IstioCluster
+    from serinus.controller.istio_cluster import IstioClusterHandler
     from serinus.kube.client import Client
     from serinus.kube.clock import SystemClock
     from serinus.kube.http.https import HttpsHandler
@@ -76,7 +76,7 @@ async def _report(connection: Connection, home: str, scope: str, instance_id: st
             opened.push_async_callback(handler.close)
             return handler
 
-        divided = IstioCluster(connected(connection), home, connected)
+        divided = IstioClusterHandler(connected(connection), home, connected)
         client = Client(divided, user_agent="serinus-upgrade")
         report = await examined(client, SystemClock(), home, scope, instance_id)
     if not divided.doubt:

@@ -24,7 +24,7 @@ from serinus.routing.istio_cluster import LABELS, is_about_istio, primary_cluste
 log = logging.getLogger(__name__)
 
 
-class IstioCluster:
+class IstioClusterHandler:
     """`namespace`: the controller's own. `connect`: makes the handler of another cluster."""
 
     def __init__(self, own: Handler, namespace: str, connect: Callable[[Connection], Handler]) -> None:

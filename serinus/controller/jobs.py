@@ -40,7 +40,7 @@ class _Job(msgspec.Struct):
         return any(c.status == "True" and c.type in ("Complete", "Failed") for c in self.status.conditions)
 
 
-class Jobs:
+class JobWatcher:
     """Calls `ended(run, metric)` when the Job of a measurement ends.
 
     `client`: of the cluster that runs the Jobs. `namespace`: their namespace, "" for all.

@@ -29,7 +29,7 @@ from serinus.controller.cache import Cache
 from serinus.controller.events import Recorder, aborted_since
 from serinus.controller.expectations import Writes
 from serinus.controller.gateway_reader import GatewayReader, States
-from serinus.controller.jobs import Jobs
+from serinus.controller.jobs import JobWatcher
 from serinus.controller.marked_objects import MarkedObjects
 from serinus.controller.messages import Subject
 from serinus.controller.monitoring.metrics import Metrics
@@ -210,7 +210,7 @@ class Controller:
         )
         self.run_queue: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()), lane=_by_namespace)
         self._run_hands = Hands(self.options.analysis_workers)
-        self.jobs = Jobs(
+        self.jobs = JobWatcher(
             job_cluster or client,
             clock,
             rng,

@@ -76,30 +76,30 @@ def _unreadable(cache: Cache, rollout: Rollout) -> dict[str, str]:
 def router_objects(cache: Cache, rollout: Rollout) -> Objects:
     """The objects that the Rollout's routers read, and the served versions of their kinds."""
     space = rollout.metadata.namespace
-    found = Objects(space, {}, {}, {})
+    objects = Objects(space, {}, {}, {})
     for kind, name in references.router_objects(rollout):
         if (version := cache.version(kind)) is not None:
-            found.served[kind] = version
+            objects.served[kind] = version
         for own, obj in _router_objects(cache, kind, space, name):
             if kind == "Ingress":
-                found.ingresses[own] = obj
+                objects.ingresses[own] = obj
             else:
-                found.others[f"{kind}/{own}"] = obj
-    return found
+                objects.others[f"{kind}/{own}"] = obj
+    return objects
 
 
 def _router_objects(cache: Cache, kind: str, space: str, name: str) -> Iterator[tuple[str, Any]]:
     """(name as the Rollout has it, object) for each object of a reference: one, none, or all of a namespace."""
     where, own = located(name, space)
     if own != references.ANY:
-        found = _named(cache, kind, where, own)
-        if found is not None:
-            yield name_from(where, own, space), found
+        obj = _named(cache, kind, where, own)
+        if obj is not None:
+            yield name_from(where, own, space), obj
         return
     informer = cache.others.get(kind)
-    for (namespace, each), found in informer.items.items() if informer else ():
+    for (namespace, each), obj in informer.items.items() if informer else ():
         if namespace == where:
-            yield name_from(where, each, space), found
+            yield name_from(where, each, space), obj
 
 
 def experiment_snapshot(cache: Cache, key: Key, now: float) -> ExperimentSnapshot | None:
@@ -109,13 +109,13 @@ def experiment_snapshot(cache: Cache, key: Key, now: float) -> ExperimentSnapsho
         return None
     space, spec = key[0], experiment.spec
     names = {t.service.name or f"{key[1]}-{t.name}" for t in spec.templates if t.service is not None}
-    services = {name: found for name in names if (found := cache.services.items.get((space, name))) is not None}
+    services = {name: service for name in names if (service := cache.services.items.get((space, name))) is not None}
     sets = tuple(cache.sets_named(space, [f"{key[1]}-{t.name}" for t in spec.templates]))
     asked: list[Json] = [
         {"templates": [{"templateName": a.template_name, "clusterScope": a.cluster_scope}]} for a in spec.analyses
     ]
     sets = tuple(cache.sets_named(space, [f"{key[1]}-{t.name}" for t in spec.templates]))
-    owners = {owner.uid for found in (*sets, *services.values()) if (owner := found.metadata.controller())}
+    owners = {owner.uid for service in (*sets, *services.values()) if (owner := service.metadata.controller())}
     return ExperimentSnapshot(
         now=now,
         experiment=experiment,
@@ -141,16 +141,16 @@ def _with_weight(cache: Cache, experiment: Experiment) -> frozenset[str]:
 
 def _templates(cache: Cache, space: str, asked: list[Json]) -> dict[str, Json]:
     """The templates that analyses name, and the templates that these name in turn, by "Kind/name"."""
-    found: dict[str, Json] = {}
+    templates: dict[str, Json] = {}
     pending = [ref for analysis in asked for ref in references.templates(analysis.get("templates") or [])]
     while pending:
         kind, name = pending.pop()
         template = _named(cache, kind, "" if kind.startswith("Cluster") else space, name)
-        if template is None or f"{kind}/{name}" in found:
+        if template is None or f"{kind}/{name}" in templates:
             continue
-        found[f"{kind}/{name}"] = template
+        templates[f"{kind}/{name}"] = template
         pending += references.templates((template.get("spec") or {}).get("templates") or [])
-    return found
+    return templates
 
 
 def _named(cache: Cache, kind: str, space: str, name: str) -> Any:

@@ -73,11 +73,11 @@ class Nginx(Router[NginxRouting]):
         yield from either(path, "StableIngress or StableIngresses", config.stable_ingress, config.stable_ingresses)
 
     def references(self, rollout: Rollout, config: NginxRouting) -> tuple[Reference, ...]:
-        found: list[Reference] = []
+        references: list[Reference] = []
         for path, stable in named_ingresses(f"{PATH}.nginx", config):
-            found.append(Reference("Ingress", stable, path))
-            found.append(Reference("Ingress", canary_ingress_name(rollout.metadata.name, stable), made=True))
-        return tuple(found)
+            references.append(Reference("Ingress", stable, path))
+            references.append(Reference("Ingress", canary_ingress_name(rollout.metadata.name, stable), made=True))
+        return tuple(references)
 
     def check(self, rollout: Rollout, config: NginxRouting, objects: Objects) -> Iterator[Finding]:
         canary = rollout.spec.strategy.canary
@@ -101,14 +101,14 @@ class Nginx(Router[NginxRouting]):
                     error=f"ingress `{name}` has no rules using service {traffic.stable_service} backend"
                 )
             canary_name = canary_ingress_name(traffic.rollout, name)
-            found = objects.ingresses.get(canary_name)
-            wanted = wanted_annotations(stable.metadata, traffic, config)
-            if found is None:
-                write = _create(canary_name, wanted, spec, traffic)
-            elif _controlled(found.metadata, traffic.uid) or _orphan(found, spec, config):
-                write = _patch(found, wanted, spec, traffic)
+            canary_ingress = objects.ingresses.get(canary_name)
+            desired = wanted_annotations(stable.metadata, traffic, config)
+            if canary_ingress is None:
+                write = _create(canary_name, desired, spec, traffic)
+            elif _controlled(canary_ingress.metadata, traffic.uid) or _orphan(canary_ingress, spec, config):
+                write = _patch(canary_ingress, desired, spec, traffic)
             else:
-                return RouteResult(error=_another(found))
+                return RouteResult(error=_another(canary_ingress))
             if write:
                 writes.append(write)
         if writes and (why := other_servers(traffic, objects)):
@@ -132,15 +132,15 @@ def named_ingresses(path: str, config: NginxRouting) -> Iterator[tuple[str, str]
 def wanted_annotations(stable: ObjectMeta, traffic: Traffic, nginx: NginxRouting) -> dict[str, str]:
     """Annotations that the canary Ingress must have; later rows win."""
     prefix = nginx.prefix
-    wanted = {CLASS: stable.annotations[CLASS]} if CLASS in stable.annotations else {}
+    desired = {CLASS: stable.annotations[CLASS]} if CLASS in stable.annotations else {}
     for key, value in nginx.additional_ingress_annotations.items():
-        wanted[nginx.prefixed(key)] = value
-    wanted |= nginx.canary_ingress_annotations
-    wanted[f"{prefix}/canary"] = "true"
-    wanted[f"{prefix}/canary-weight"] = str(traffic.weight)
+        desired[nginx.prefixed(key)] = value
+    desired |= nginx.canary_ingress_annotations
+    desired[f"{prefix}/canary"] = "true"
+    desired[f"{prefix}/canary-weight"] = str(traffic.weight)
     if traffic.canary.traffic_routing and traffic.canary.traffic_routing.max_traffic_weight is not None:
-        wanted[f"{prefix}/canary-weight-total"] = str(traffic.max_weight)
-    return wanted
+        desired[f"{prefix}/canary-weight-total"] = str(traffic.max_weight)
+    return desired
 
 
 def canary_spec(stable: Ingress, traffic: Traffic) -> Json | None:
@@ -172,14 +172,14 @@ def _controlled(meta: ObjectMeta, uid: str) -> bool:
     return owner is not None and owner.uid == uid
 
 
-def _orphan(found: Ingress, spec: Json, nginx: NginxRouting) -> bool:
+def _orphan(ingress: Ingress, spec: Json, nginx: NginxRouting) -> bool:
     """Whether `kubectl delete --cascade=orphan` left this Ingress: it has no controller and our rules."""
-    canary = found.metadata.annotations.get(f"{nginx.prefix}/canary") == "true"
-    return canary and found.metadata.controller() is None and found.spec.rules == spec["rules"]
+    canary = ingress.metadata.annotations.get(f"{nginx.prefix}/canary") == "true"
+    return canary and ingress.metadata.controller() is None and ingress.spec.rules == spec["rules"]
 
 
-def _another(found: Ingress) -> str:
-    name, owner = found.metadata.name, found.metadata.controller()
+def _another(ingress: Ingress) -> str:
+    name, owner = ingress.metadata.name, ingress.metadata.controller()
     whose = f"which {owner.kind} {owner.name} controls" if owner else "which no Rollout made"
     return (
         f"canary ingress `{name}` controlled by different object: Ingress {name}, {whose}, has the name of the Ingress "
@@ -187,14 +187,14 @@ def _another(found: Ingress) -> str:
     )
 
 
-def _create(name: str, wanted: dict[str, str], spec: Json, traffic: Traffic) -> Write:
+def _create(name: str, desired: dict[str, str], spec: Json, traffic: Traffic) -> Write:
     body: Json = {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",
         "metadata": {
             "name": name,
             "namespace": traffic.namespace,
-            "annotations": wanted,
+            "annotations": desired,
             "ownerReferences": [traffic.owner],
         },
         "spec": spec,
@@ -210,24 +210,24 @@ def _create(name: str, wanted: dict[str, str], spec: Json, traffic: Traffic) -> 
     )
 
 
-def _patch(found: Ingress, wanted: dict[str, str], spec: Json, traffic: Traffic) -> Write | None:
+def _patch(ingress: Ingress, desired: dict[str, str], spec: Json, traffic: Traffic) -> Write | None:
     patch: Json = {}
-    changed = {k: v for k, v in wanted.items() if found.metadata.annotations.get(k) != v}
+    changed = {k: v for k, v in desired.items() if ingress.metadata.annotations.get(k) != v}
     if changed:
         patch["metadata"] = {"annotations": changed}
-    if not _controlled(found.metadata, traffic.uid):
-        owners = [msgspec.to_builtins(owner) for owner in found.metadata.owner_references]
+    if not _controlled(ingress.metadata, traffic.uid):
+        owners = [msgspec.to_builtins(owner) for owner in ingress.metadata.owner_references]
         patch["metadata"] = {**patch.get("metadata", {}), "ownerReferences": [*owners, traffic.owner]}
-    seen: Json = {"rules": found.spec.rules}
-    if found.spec.ingress_class_name is not None:
-        seen["ingressClassName"] = found.spec.ingress_class_name
-    if found.spec.tls:
-        seen["tls"] = found.spec.tls
-    if seen != spec:
-        patch["spec"] = {k: spec.get(k) for k in ("rules", "ingressClassName", "tls") if seen.get(k) != spec.get(k)}
+    live: Json = {"rules": ingress.spec.rules}
+    if ingress.spec.ingress_class_name is not None:
+        live["ingressClassName"] = ingress.spec.ingress_class_name
+    if ingress.spec.tls:
+        live["tls"] = ingress.spec.tls
+    if live != spec:
+        patch["spec"] = {k: spec.get(k) for k in ("rules", "ingressClassName", "tls") if live.get(k) != spec.get(k)}
     if not patch:
         return None
-    name = found.metadata.name
+    name = ingress.metadata.name
     return Write(
         "patch",
         "Ingress",
@@ -236,6 +236,6 @@ def _patch(found: Ingress, wanted: dict[str, str], spec: Json, traffic: Traffic)
         weight_reason(traffic),
         "PatchingCanaryIngress",
         f"Updating Ingress `{name}` to desiredWeight '{traffic.weight}'",
-        uid=found.metadata.uid,
-        resource_version=found.metadata.resource_version,
+        uid=ingress.metadata.uid,
+        resource_version=ingress.metadata.resource_version,
     )

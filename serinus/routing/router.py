@@ -151,13 +151,13 @@ class Objects(msgspec.Struct, frozen=True):
 
     def matching(self, kind: str, selector: Selector, namespace: str = "") -> list[tuple[str, Json]]:
         """(name, object) of the selected objects, sorted by name. Default namespace: the Rollout's."""
-        found: list[tuple[str, Json]] = []
+        matching: list[tuple[str, Json]] = []
         for key, obj in sorted(self.others.items()):
             of, _, name = key.partition("/")
             if of == kind and located(name, self.namespace)[0] == (namespace or self.namespace):
                 labels: dict[str, str] = obj["metadata"].get("labels") or {}
-                found += [(name, obj)] if selector.matches(labels) else []
-        return found
+                matching += [(name, obj)] if selector.matches(labels) else []
+        return matching
 
 
 class Write(msgspec.Struct, frozen=True):

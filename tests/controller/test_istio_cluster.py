@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from serinus.api.resources import CRDS, NAMESPACES, SECRETS
-from serinus.controller.istio_cluster import IstioCluster
+from serinus.controller.istio_cluster import IstioClusterHandler
 from serinus.kube.client import Client
 from serinus.kube.configuration.config import Connection
 from serinus.kube.errors import ApiError, Unavailable
@@ -49,7 +49,7 @@ class Two:
 
     def __init__(self, directory: Path) -> None:
         self.stage = Stage(directory)
-        self.stage.through = lambda own: IstioCluster(own, HOME, self.connect)
+        self.stage.through = lambda own: IstioClusterHandler(own, HOME, self.connect)
         self.api = ApiServer(MemoryStore(), Schemas(), LoopClock(), rng=Random(8))
         self.mesh = Client(self.api.handle)
         self.connected: list[Connection] = []
@@ -175,7 +175,7 @@ async def test_a_right_that_is_missing_there_is_named_with_the_rights_that_are_n
     async def own(request: Request) -> Response:
         return Response(200, json.dumps({"metadata": {}, "items": [secret()]}).encode())
 
-    client = Client(IstioCluster(own, HOME, lambda _: refuses))
+    client = Client(IstioClusterHandler(own, HOME, lambda _: refuses))
     with pytest.raises(ApiError) as found:
         await client.raw("GET", "/apis/networking.istio.io/v1/virtualservices")
     assert str(found.value) == (
@@ -189,7 +189,7 @@ async def test_secrets_that_may_not_be_listed_count_as_none() -> None:
     async def own(request: Request) -> Response:
         return Response(403 if request.path.endswith("/secrets") else 200, b"{}")
 
-    answer = await Client(IstioCluster(own, HOME, lambda _: own)).raw(
+    answer = await Client(IstioClusterHandler(own, HOME, lambda _: own)).raw(
         "GET", "/apis/networking.istio.io/v1/virtualservices"
     )
     assert answer.status == 200
