@@ -93,7 +93,7 @@ def test_code_and_link_targets_do_not_count() -> None:
     [
         'parser.add_argument("--once", help="Nobody waits")',
         'Flag("once", "Nobody waits", default=False)',
-        'Row(("up",), "", "Nobody waits")',
+        'CommandRow(("up",), "", "Nobody waits")',
         'Command(run, "Nobody waits", "ROLLOUT")',
         'OWN = {"up": ("serinus.cli.up", "Nobody waits")}',
         'SHORT = "Nobody waits"',

@@ -93,7 +93,7 @@ def prose(markdown: str) -> str:
     return _NO_PROSE.sub(lambda match: re.sub(r"\S", "_", match[0]), markdown)
 
 
-_POSITIONAL = {"Flag": 1, "Row": 2, "_row": 1, "Command": 1, "Program": 2}
+_POSITIONAL = {"Flag": 1, "CommandRow": 2, "_row": 1, "Command": 1, "Program": 2}
 """Which argument of a call is shown by `--help`."""
 _KEYWORDS = ("help", "about", "short")
 

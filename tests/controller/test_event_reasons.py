@@ -20,7 +20,7 @@ PHASES = {
     "Template": ("Progressing", "Running", *VERDICTS),
 }
 """Reasons that end in a phase: the phases that they can end in."""
-PLACES = {"Event": 0, "tell": 0, "record_event": 0}
+PLACES = {"Event": 0, "RunEvent": 0, "tell": 0, "record_event": 0}
 """Function -> which of its arguments is the reason of an Event. A router's Write has it sixth, and an action's has four."""
 
 
