@@ -18,6 +18,7 @@ from serinus.dashboard.trimmed import Sent, keep_rollout
 from serinus.engine.core import wait_reasons
 from serinus.engine.explain.snapshot_reader import Read, answered, gather
 from serinus.engine.explain.why import explain
+from serinus.routing.router import GatewayState
 from serinus.view.rollout_info import Surroundings, rollout_info
 from tests.support.engine.blue_green import blue_green
 from tests.support.engine.judged import RUN, judged, say
@@ -60,6 +61,14 @@ def patched(world: World, patch: Json) -> World:
     return world
 
 
+def gateway_behind() -> World:
+    world = routed()
+    world.gateway = GatewayState(({"web": 100, "web-canary": 0},))
+    release(world, "green")
+    world.settle()
+    return world
+
+
 def inconclusive() -> World:
     world = judged()
     say(world, RUN, "Inconclusive")
@@ -86,6 +95,7 @@ SCENES: dict[str, tuple[Callable[[], World], wait_reasons.WaitReason]] = {
     "a pause step": (gate, wait_reasons.PAUSE_STEP),
     "a pause with an end": (timed, wait_reasons.TIMED_PAUSE),
     "pods that are not ready": (without_pods, wait_reasons.PODS),
+    "a gateway without the weight yet": (gateway_behind, wait_reasons.UNCONFIRMED),
     "an analysis that runs": (judged, wait_reasons.ANALYSIS),
     "an analysis that could not decide": (inconclusive, wait_reasons.INCONCLUSIVE),
     "an experiment": (lambda: at_step(EXPERIMENT), wait_reasons.EXPERIMENT),

@@ -15,6 +15,7 @@ from serinus.api.values.times import parse_time
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.plan import Wait
 from serinus.engine.core.step_kinds import StepStatus, deciding, kinds
+from serinus.engine.status.conditions import TRAFFIC_VERIFIED, find
 from serinus.engine.status.phase import TRAFFIC_SHIFTING
 
 _BY_MESSAGE = {
@@ -57,7 +58,7 @@ def reason_from_status(spec: RolloutSpec, status: RolloutStatus) -> Wait | None:
         # An inconclusive verdict may come during a timed pause. Then only a user ends both.
         undecided = (p for p in status.pause_conditions if p.reason in (INCONCLUSIVE_ANALYSIS, INCONCLUSIVE_EXPERIMENT))
         return _pause(spec, status, next(undecided, status.pause_conditions[0]))
-    return _step(spec, status) or _pods(spec, status)
+    return _step(spec, status) or _unconfirmed(status) or _pods(spec, status)
 
 
 def switch_pause(seconds: int, begun: float | None, *, by_hand: bool) -> Wait:
@@ -93,6 +94,14 @@ def _step(spec: RolloutSpec, status: RolloutStatus) -> Wait | None:
     index = status.current_step_index or 0
     part = deciding(steps[index]) if index < len(steps) else None
     return part[0].reason(part[1], StepStatus(status, index, len(steps))) if part else None
+
+
+def _unconfirmed(status: RolloutStatus) -> Wait | None:
+    """The router does not confirm the weight: the message of the phase counts pods, and none is missing."""
+    verified = find(status, TRAFFIC_VERIFIED)
+    if verified is None or verified.status != "False":
+        return None
+    return Wait(wait_reasons.UNCONFIRMED.code, verified.message)
 
 
 def _run(known: Json | None) -> str:

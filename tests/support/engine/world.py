@@ -17,6 +17,7 @@ from serinus.engine.core import wait_reasons
 from serinus.engine.core.event_order import ordered
 from serinus.engine.core.plan import Event, Plan, Snapshot, Wait
 from serinus.engine.planner import plan
+from serinus.routing.router import GatewayState
 
 Json = dict[str, Any]
 TYPES: dict[str, Any] = {
@@ -55,6 +56,8 @@ class World:
         self.writes: list[str] = []
         self.told: list[Event] = []
         self.last = Plan()
+        self.gateway: GatewayState | None = None
+        """The state that the controller of one machine reads from the gateway."""
         for obj in objects:
             self.add(obj)
 
@@ -106,6 +109,7 @@ class World:
             analysis_runs=tuple(self.of("AnalysisRun").values()),
             experiments=tuple(self.of("Experiment").values()),
             workload=next(iter(self.of("Deployment").values()), None),
+            gateway=self.gateway,
         )
 
     def plan(self) -> Plan:
