@@ -1,7 +1,8 @@
 """Compares the state in force on the gateway of one machine with the desired traffic.
 
 The controller reads the gateway (`controller/gateway_reader.py`) and passes its state as a value; this module makes no
-calls. Source: traffic routing, section 10 (verification).
+calls. Source: traffic routing, section 10 (verification). It serves the routers whose objects Traefik reads on one machine, and
+whose controllers report nothing: nginx and Traefik.
 """
 
 from __future__ import annotations
@@ -28,13 +29,11 @@ def in_force(traffic: Traffic, objects: Objects, writes: Sequence[Write]) -> tup
     canary, stable = traffic.canary_service, traffic.stable_service
     splits = [split for split in state.splits if canary in split and stable in split]
     for split in splits:
-        total = sum(split.values())
-        if split[canary] * traffic.max_weight != traffic.weight * total:
-            has = f"{split[canary]} of {total}"
-            return (
-                False,
-                f"Service {canary} is to have weight {traffic.weight} of {traffic.max_weight}: the gateway has {has}",
-            )
+        # Others may have a share of the same split.
+        both, whole = split[canary] + split[stable], traffic.weight + traffic.stable_weight
+        if not both or split[canary] * whole != traffic.weight * both:
+            desired, present = f"weight {traffic.weight} of {whole}", f"{split[canary]} of {both}"
+            return False, f"Service {canary} is to have {desired}: the gateway has {present}"
     if writes:
         return False, f"{writes[0].kind} {writes[0].name} is being written"
     return (True, "") if splits else (None, "")

@@ -14,6 +14,7 @@ import msgspec
 from serinus.api.rollout import CanaryStrategy, Rollout
 from serinus.api.served_kind import ServedKind
 from serinus.api.validation.findings import Finding, required
+from serinus.routing.gateway_state import STATE_WITHIN, in_force, other_servers
 from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic
 from serinus.routing.writes import beside_others, edited, foreign_weights, not_found, twice, weight_reason
 
@@ -60,7 +61,11 @@ class Traefik(Router[TraefikRouting]):
             (each for each in _services(observed) if isinstance(each, dict)), traffic, DEFAULT_WEIGHT
         )
         shared = beside_others(f"TraefikService {name}", others, (traffic.weight, traffic.stable_weight))
-        return RouteResult(edited(KIND, name, observed, weighted, weight_reason(traffic)), shared=shared)
+        writes = edited(KIND, name, observed, weighted, weight_reason(traffic))
+        if writes and (why := other_servers(traffic, objects)):
+            return RouteResult(pending=why, shared=shared)
+        verified, why = in_force(traffic, objects, writes)
+        return RouteResult(writes, verified=verified, unverified=why, unverified_for=STATE_WITHIN, shared=shared)
 
 
 ROUTER = Traefik()

@@ -117,13 +117,13 @@ def _read_back(rollout: Rollout, ingresses: dict[str, Ingress]) -> dict[str, Rea
 
 def _gateway(rollout: Rollout) -> GatewayState | None:
     """The state of the gateway as the controller recorded it. Only the controller of one machine reads the gateway."""
-    message = _unconfirmed(rollout, "nginx")
+    message = _unconfirmed(rollout, "nginx", "traefik")
     return GatewayState(error=message) if message else None
 
 
-def _unconfirmed(rollout: Rollout, router: str) -> str:
-    """Why the controller does not count the weight as confirmed; "" for a Rollout without this router."""
-    if all(used.router.key != router for used in registry.routers_of(rollout.spec)):
+def _unconfirmed(rollout: Rollout, *routers: str) -> str:
+    """Why the controller does not count the weight as confirmed; "" for a Rollout without one of these routers."""
+    if all(used.router.key not in routers for used in registry.routers_of(rollout.spec)):
         return ""
     return next((c.message for c in rollout.status.conditions if c.type == TRAFFIC_VERIFIED), "")
 
