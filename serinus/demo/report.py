@@ -1,7 +1,7 @@
 """Compares the new version's measured share of traffic with each weight.
 
-A phase lasts from one weight's write to the next. Its first half second is not counted: the gateway may take that long
-to observe the weight and finish open requests.
+A phase lasts from the moment when the gateway has the weight to the next weight's write. Its first half second is not
+counted: open requests end, and the last weight is that of a promoted version, which the gateway does not confirm.
 """
 
 from __future__ import annotations

@@ -78,6 +78,14 @@ class Watcher:
         text = route.metadata.annotations.get(WEIGHT_ANNOTATION, "0") if route else "0"
         return int(text) if text.isdigit() else 0
 
+    @property
+    def is_in_force(self) -> bool:
+        """Whether the gateway is known to have this weight."""
+        weights = self.rollout.status.canary.weights if self.rollout else None
+        if not 0 < self.weight < 100 or weights is None:
+            return True
+        return weights.canary.weight == self.weight and weights.verified is not False
+
     started_from: str = ""
     """Hash of the version that was stable before the canary."""
 

@@ -118,6 +118,9 @@ class Walk(Stage):
     def noticed(self) -> None:
         now = asyncio.get_running_loop().time()
         previous = self._phases.seen[-1] if self._phases.seen else None
+        if previous is not None and previous.weight != self.watch.weight and not self.watch.is_in_force:
+            self._phases.close(now)  # the answers between two weights count for none
+            return
         if not self._phases.note(self.watch.weight, now):
             return
         if previous is not None and previous.weight:
