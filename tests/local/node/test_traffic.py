@@ -36,7 +36,7 @@ async def test_an_update_of_real_processes_loses_no_request(tmp_path: Path, make
     api = ApiServer(MemoryStore(), Schemas(), clock, rng=Random(1))
     await api.start()
     client = Client(api.handle)
-    node = Node(client, ProcessRuntime(tmp_path / "pods", clock), clock, Random(2), data_dir=tmp_path, drain=0.4)
+    node = Node(client, ProcessRuntime(tmp_path / "pods", clock), clock, Random(2), data_dir=tmp_path)
     slices = Informer(client, ENDPOINT_SLICES, EndpointSlice, clock=clock)
     answers: Counter[str] = Counter()
     tasks = [

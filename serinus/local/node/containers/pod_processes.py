@@ -15,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from serinus.local.processes import started_at
+
 VARIABLE = "SERINUS_CONTAINER"
 """Its value is the container's directory, whose name contains the pod's uid."""
 _MARK = f"\0{VARIABLE}=".encode()
@@ -53,16 +55,20 @@ def of_containers(directory: Path) -> dict[Path, list[Process]]:
 def end_all(directory: Path, places: Set[Path]) -> set[int]:
     """Kills all processes of the containers or pods with these directories. Returns those still alive after 10 s.
 
-    They are stopped (SIGSTOP) before they are killed, so that none starts another one meanwhile.
+    They are stopped (SIGSTOP) before they are killed, so that none starts another one meanwhile. A killed process loses
+    its memory, and with it the environment that identifies it, before it closes its files and ends.
     """
     end = time.monotonic() + _PATIENCE
-    stopped: set[int] = set()
-    while alive := {p.pid for key, ps in of_containers(directory).items() if places & {key, key.parent} for p in ps}:
-        fresh = alive - stopped
+    stopped: dict[int, str] = {}
+    """Process -> its start time, which another process with this id would not have."""
+    while alive := {p.pid for key, ps in of_containers(directory).items() if places & {key, key.parent} for p in ps} | {
+        pid for pid, started in stopped.items() if started and started_at(pid) == started
+    }:
+        fresh = alive - stopped.keys()
+        stopped |= {pid: started_at(pid) for pid in fresh}
         for pid in fresh or alive:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGSTOP if fresh else signal.SIGKILL)
-        stopped |= fresh
         if time.monotonic() > end:
             return alive
         if not fresh:
