@@ -109,7 +109,7 @@ class _Source(msgspec.Struct):
     component: str = ""
 
 
-class _Found(msgspec.Struct, rename="camel"):
+class _Listed(msgspec.Struct, rename="camel"):
     """The fields of an Event in the API that are compared."""
 
     metadata: ObjectMeta
@@ -329,7 +329,7 @@ class Recorder:
             return
         space, selector = str(waiting.involved["namespace"]), f"involvedObject.uid={uid}"
         try:
-            listed = await self._client.list(EVENTS, space, fields=selector, type=_Found)
+            listed = await self._client.list(EVENTS, space, fields=selector, type=_Listed)
         except Forbidden:
             self._may_list = False
             log.info("Events may not be listed: those of an earlier process are not counted on")

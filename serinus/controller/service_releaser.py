@@ -56,7 +56,7 @@ class ServiceReleaser:
     def _rollout_changed(self, old: Rollout | None, new: Rollout | None) -> None:
         if old is None:
             return
-        if new is None or new.spec.strategy != old.spec.strategy or _said(new) != _said(old):
+        if new is None or new.spec.strategy != old.spec.strategy or _observed_status(new) != _observed_status(old):
             for key in self._led.get((old.metadata.namespace, old.metadata.name), ()):
                 self._queue.add(key)
 
@@ -104,7 +104,7 @@ async def rollout_exists(client: Client, namespace: str, name: str) -> bool:
     return True
 
 
-def _said(rollout: Rollout) -> object:
+def _observed_status(rollout: Rollout) -> object:
     """The fields of its status that decide whether the controller may act on its spec."""
     return rollout.status.observed_generation, rollout.status.conditions
 

@@ -92,7 +92,7 @@ class Election:
     def __init__(self, client: Client, clock: Clock, rng: Random, settings: LeaseSettings) -> None:
         self._client, self._clock, self._rng, self._settings = client, clock, rng, settings
         self._lease: Lease | None = None
-        self._seen = ("", 0.0)
+        self._observed = ("", 0.0)
         self.leading = False
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
@@ -147,7 +147,7 @@ class Election:
         if not self.leading or self._lease is None:
             await self._look()
         for _ in range(2):
-            move = decide(self._lease, self._settings.identity, _elapsed() - self._seen[1])
+            move = decide(self._lease, self._settings.identity, _elapsed() - self._observed[1])
             if move == "wait":
                 return False
             try:
@@ -177,8 +177,8 @@ class Election:
 
     def _note(self, lease: Lease) -> None:
         self._lease = lease
-        if lease.metadata.resource_version != self._seen[0]:
-            self._seen = (lease.metadata.resource_version, _elapsed())
+        if lease.metadata.resource_version != self._observed[0]:
+            self._observed = (lease.metadata.resource_version, _elapsed())
 
     def _body(self, transitions: int, lease: Lease | None = None, *, fresh: bool = True) -> Json:
         now = rfc3339_micro(self._clock.now())

@@ -26,7 +26,7 @@ class EventRecorder:
 
     def __init__(self, client: Client, clock: Clock, component: str, host: str = "") -> None:
         self._client, self._clock, self._component, self._host = client, clock, component, host
-        self._seen: OrderedDict[tuple[str, ...], tuple[str, int]] = OrderedDict()
+        self._recorded: OrderedDict[tuple[str, ...], tuple[str, int]] = OrderedDict()
         self._count = 0
         self._waiting: deque[tuple[Resource, ObjectMeta, str, str, bool, str, float]] = deque()
         self._task: asyncio.Task[None] | None = None
@@ -61,10 +61,10 @@ class EventRecorder:
     ) -> None:
         namespace = about.namespace or "default"
         key = (resource.kind, about.uid, reason, message, field)
-        known = self._seen.get(key)
+        known = self._recorded.get(key)
         if known is not None:
             name, count = known
-            self._seen[key] = (name, count + 1)
+            self._recorded[key] = (name, count + 1)
             try:
                 await self._client.patch(EVENTS, name, {"count": count + 1, "lastTimestamp": rfc3339(now)}, namespace)
                 return
@@ -94,6 +94,6 @@ class EventRecorder:
             "count": 1,
         }
         await self._client.create(EVENTS, event, namespace)
-        self._seen[key] = (name, 1)
-        while len(self._seen) > REMEMBERED:
-            self._seen.popitem(last=False)
+        self._recorded[key] = (name, 1)
+        while len(self._recorded) > REMEMBERED:
+            self._recorded.popitem(last=False)

@@ -39,13 +39,13 @@ class _Place(msgspec.Struct):
     recipients: list[str] = []
 
 
-class _Wanted(msgspec.Struct):
+class _SubscriptionEntry(msgspec.Struct):
     trigger: list[str] = []
     destinations: list[_Place] = []
 
 
-class _WantedList(msgspec.Struct):
-    entries: list[_Wanted] = []
+class _SubscriptionList(msgspec.Struct):
+    entries: list[_SubscriptionEntry] = []
 
 
 class Defaults(NamedTuple):
@@ -84,7 +84,7 @@ def from_annotations(
 
 def _list(key: str, value: str, defaults: Defaults, by_trigger: Subscriptions) -> list[ConfigurationProblem]:
     try:
-        holder, unknown = read({"entries": load(value) or []}, _WantedList, holder="entries")
+        holder, unknown = read({"entries": load(value) or []}, _SubscriptionList, holder="entries")
     except ConfigurationError as error:
         return [ConfigurationProblem(key, error.message, field=error.field)]
     for entry in holder.entries:

@@ -28,18 +28,18 @@ class CompiledCondition:
     def __init__(self, text: str) -> None:
         self.text = text
         self._tree = parse(text)
-        self._made: dict[Type, Made] = {}
+        self._programs: dict[Type, Made] = {}
 
     def value(self, result: Any, now: float = 0.0, steps: int = STEPS) -> Any:
         """The value of the expression. `now`: seconds since the epoch. `steps`: TooMuchWork if it takes more."""
         if isinstance(result, list | dict) and nests_too_deep(result):
             raise ConditionError(f"the result cannot be judged: {TOO_DEEP}")
         kind = type_of(result)
-        program = self._made.get(kind)
+        program = self._programs.get(kind)
         if program is None:
             program = compile_for(self._tree, kind)
-            if len(self._made) < MOST_TYPES:
-                self._made[kind] = program
+            if len(self._programs) < MOST_TYPES:
+                self._programs[kind] = program
         return program.run(Run(result, round(now * 1e6) * 1000, Budget(steps)))
 
     def holds(self, result: Any, now: float = 0.0, steps: int = STEPS) -> bool:

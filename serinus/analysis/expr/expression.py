@@ -21,11 +21,11 @@ class Expression:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._made = compile_open(parse(text))
+        self._program = compile_open(parse(text))
 
     def value(self, variables: Mapping[str, Any], now: float = 0.0) -> Any:
         """Its value. ConditionError if it fails. `now`: seconds since the epoch."""
-        return self._made.run(Run(variables, round(now * 1e6) * 1000))
+        return self._program.run(Run(variables, round(now * 1e6) * 1000))
 
     def holds(self, variables: Mapping[str, Any], now: float = 0.0) -> bool:
         """Whether it is true. ConditionError if it is neither true nor false."""

@@ -35,7 +35,7 @@ class _Parser:
     def __init__(self, tokens: list[Token]) -> None:
         self._tokens = tokens
         self._at = 0
-        self._made = 0
+        self._count = 0
         self._nested = 0
         self._predicates = 0
 
@@ -50,8 +50,8 @@ class _Parser:
         return node
 
     def _new(self, node: Made) -> Made:
-        self._made += 1
-        if self._made > MOST_NODES:
+        self._count += 1
+        if self._count > MOST_NODES:
             raise ConditionError(f"the condition has more than {MOST_NODES} parts")
         node.depth = 1 + max((child.depth for child in n.children(node)), default=0)
         if node.depth > DEEPEST:
@@ -140,7 +140,7 @@ class _Parser:
         right = self._expression(strength if operator in RIGHT else strength + 1)
         if strength in (10, 15):
             if isinstance(left, n.Logic) and left.operator == operator:
-                self._made += 1
+                self._count += 1
                 left.terms.append(right)
                 left.depth = max(left.depth, right.depth + 1)
                 return left

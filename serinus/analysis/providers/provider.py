@@ -44,7 +44,7 @@ def one_of(*values: str) -> msgspec.Meta:
     return msgspec.Meta(extra={"enum": "|".join(values)})
 
 
-class _Found(Protocol):
+class _Listed(Protocol):
     @property
     def items(self) -> Sequence[Json]: ...
 
@@ -54,7 +54,7 @@ class Cluster(Protocol):
 
     async def get(self, resource: Resource, name: str, namespace: str = "") -> Json: ...
 
-    async def list(self, resource: Resource, namespace: str = "", *, labels: str = "") -> _Found: ...
+    async def list(self, resource: Resource, namespace: str = "", *, labels: str = "") -> _Listed: ...
 
     async def create(self, resource: Resource, obj: Any, namespace: str = "") -> Json: ...
 

@@ -53,7 +53,7 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Cause:
     code: str
     text: str
     same: str
@@ -82,7 +82,7 @@ def trouble(
     refused = next((c for c in conditions if c.type == "ReplicaFailure" and c.status == "True"), None)
     if refused is not None and refused.reason == "FailedCreate" and missing:
         text = f"FailedCreate: {_cut(refused.message)}"
-        troubles += [_Found("FailedCreate", text, text)] * missing
+        troubles += [_Cause("FailedCreate", text, text)] * missing
     if not troubles:
         return None
     counts: dict[str, int] = {}
@@ -137,15 +137,15 @@ def unexplained(pod: Pod, now: float) -> bool:
     return trouble_of_pod is None or trouble_of_pod.weak
 
 
-def _of_pod(pod: Pod, now: float, events: Sequence[PodEvent]) -> _Found | None:
+def _of_pod(pod: Pod, now: float, events: Sequence[PodEvent]) -> _Cause | None:
     status = pod.status
     if pod.metadata.deletion_timestamp or status.phase == "Succeeded" or pod.ready():
         return None
     if status.reason:  # Evicted, NodeLost, OutOfcpu, DeadlineExceeded, UnexpectedAdmissionError
-        return _said(status.reason, status.message)
+        return _reported(status.reason, status.message)
     scheduled = pod.condition("PodScheduled")
     if scheduled is not None and scheduled.status == "False":
-        return _said(scheduled.reason or "Unschedulable", scheduled.message.partition(" preemption:")[0])
+        return _reported(scheduled.reason or "Unschedulable", scheduled.message.partition(" preemption:")[0])
     for prefix, what, several in (
         ("Init:", "init container", status.init_container_statuses),
         ("", "container", status.container_statuses),
@@ -156,7 +156,7 @@ def _of_pod(pod: Pod, now: float, events: Sequence[PodEvent]) -> _Found | None:
     return _weak(pod, now, [event for event in events if event.involved_object.uid == pod.metadata.uid])
 
 
-def _of_container(one: ContainerStatus, prefix: str, what: str, now: float) -> _Found | None:
+def _of_container(one: ContainerStatus, prefix: str, what: str, now: float) -> _Cause | None:
     waiting, ended, last = one.state.waiting, one.state.terminated, one.last_state.terminated
     place = f"{what} {one.name}"
     if waiting is not None and waiting.reason not in STARTING:
@@ -168,8 +168,8 @@ def _of_container(one: ContainerStatus, prefix: str, what: str, now: float) -> _
                 f": {_cut(waiting.message)}" if waiting.message else ""
             )
             named = f', image "{one.image}"' if one.image else ""
-            return _Found(f"{prefix}{waiting.reason}", text, f"{prefix}ImagePullBackOff: {place}{named}")
-        return _said(f"{prefix}{waiting.reason}", f"{place}: {waiting.message}" if waiting.message else place)
+            return _Cause(f"{prefix}{waiting.reason}", text, f"{prefix}ImagePullBackOff: {place}{named}")
+        return _reported(f"{prefix}{waiting.reason}", f"{place}: {waiting.message}" if waiting.message else place)
     if ended is not None:
         return _crash(one, ended, prefix + (ended.reason or "Error"), prefix, place) if ended.exit_code else None
     if (
@@ -184,7 +184,7 @@ def _of_container(one: ContainerStatus, prefix: str, what: str, now: float) -> _
     return None
 
 
-def _crash(one: ContainerStatus, ended: ContainerTerminated, word: str, prefix: str, place: str) -> _Found:
+def _crash(one: ContainerStatus, ended: ContainerTerminated, word: str, prefix: str, place: str) -> _Cause:
     killed = ended.signal or (ended.exit_code - 128 if 128 < ended.exit_code < 160 else 0)
     why = [ended.reason] if ended.reason and ended.reason != "Error" else []
     why += [name] if (name := _signal(killed)) and not why else []
@@ -193,7 +193,7 @@ def _crash(one: ContainerStatus, ended: ContainerTerminated, word: str, prefix: 
     message = f': "{_cut(ended.message)}"' if ended.message else ""
     # The trouble is the same whether the container waits or runs at this moment.
     same = exited.replace(word, f"{prefix}CrashLoopBackOff", 1) if one.restart_count else exited
-    return _Found(f"{prefix}OOMKilled" if ended.reason == "OOMKilled" else word, exited + restarts + message, same)
+    return _Cause(f"{prefix}OOMKilled" if ended.reason == "OOMKilled" else word, exited + restarts + message, same)
 
 
 def _signal(number: int) -> str:
@@ -203,13 +203,13 @@ def _signal(number: int) -> str:
         return f"signal {number}"
 
 
-def _weak(pod: Pod, now: float, events: Sequence[PodEvent]) -> _Found | None:
+def _weak(pod: Pod, now: float, events: Sequence[PodEvent]) -> _Cause | None:
     """The state during any pod start. Events show whether there is a trouble."""
     status = pod.status
     running = [one for one in status.init_container_statuses if one.state.running is not None and not one.ready]
     if running:
         name = running[0].name
-        return _latest(events, {"Unhealthy"}) or _Found(
+        return _latest(events, {"Unhealthy"}) or _Cause(
             "PodInitializing", f"PodInitializing: init container {name} is running", "PodInitializing", weak=True
         )
     if any(one.state.running is not None for one in status.container_statuses):
@@ -219,7 +219,7 @@ def _weak(pod: Pod, now: float, events: Sequence[PodEvent]) -> _Found | None:
         if ready is None or not ready.message:
             return None
         code = ready.reason or "ContainersNotReady"
-        return _Found(code, f"{code}: {_cut(ready.message)}", code, weak=True)
+        return _Cause(code, f"{code}: {_cut(ready.message)}", code, weak=True)
     if (event := _latest(events, _MOUNTING)) is not None:
         return event
     scheduled = pod.condition("PodScheduled")
@@ -227,20 +227,20 @@ def _weak(pod: Pod, now: float, events: Sequence[PodEvent]) -> _Found | None:
     if since is None or now - since < CREATING_SECONDS:
         return None
     text = f"ContainerCreating: its containers have been created for {age_words(now - since)}"
-    return _Found("ContainerCreating", text, "ContainerCreating", weak=True)
+    return _Cause("ContainerCreating", text, "ContainerCreating", weak=True)
 
 
-def _latest(events: Sequence[PodEvent], reasons: Iterable[str]) -> _Found | None:
+def _latest(events: Sequence[PodEvent], reasons: Iterable[str]) -> _Cause | None:
     matching = [event for event in events if event.reason in reasons]
     if not matching:
         return None
     last = max(matching, key=lambda event: event.last_timestamp or "")
-    return _Found(last.reason, f"{last.reason}: {_cut(last.message)}", last.reason, weak=True)
+    return _Cause(last.reason, f"{last.reason}: {_cut(last.message)}", last.reason, weak=True)
 
 
-def _said(code: str, message: str) -> _Found:
+def _reported(code: str, message: str) -> _Cause:
     text = f"{code}: {_cut(message)}" if message else code
-    return _Found(code, text, _ID.sub("…", text))
+    return _Cause(code, text, _ID.sub("…", text))
 
 
 def _cut(message: str) -> str:

@@ -44,7 +44,7 @@ def _commands(rows: Sequence[CommandRow]) -> list[str]:
 
 
 def _flags(flags: Iterable[Flag]) -> list[str]:
-    lines = [(_spelled(flag), _said(flag)) for flag in flags]
+    lines = [(_spelled(flag), _described(flag)) for flag in flags]
     wide = max(len(spelled) for spelled, _ in lines) + 2
     return [f"  {spelled:{wide}}{text}" for spelled, text in lines]
 
@@ -59,7 +59,7 @@ def _metavar(flag: Flag) -> str:
     return "N" if isinstance(flag.default, int | float) or flag.parse else "|".join(flag.choices) or "TEXT"
 
 
-def _said(flag: Flag) -> str:
+def _described(flag: Flag) -> str:
     if flag.default in ("", (), 0, False, None):
         return flag.help
     return f"{flag.help} (default {str(flag.default).lower() if flag.is_switch else flag.default})"

@@ -130,7 +130,7 @@ class _Objects:
     def __init__(self, session: Session, mesh: SyncClient) -> None:
         """`mesh`: of the cluster with Istio's objects."""
         self._own, self._mesh = session.client, mesh
-        self._found: dict[str, Discovered] = {}
+        self._by_kind: dict[str, Discovered] = {}
 
     def exists(self, kind: str, namespace: str, name: str) -> bool | None:
         """None if the kind is not served. ApiError if the API server does not answer, or refuses."""
@@ -151,10 +151,10 @@ class _Objects:
         return self._discovered(kind).others
 
     def _discovered(self, kind: str) -> Discovered:
-        if kind not in self._found:
+        if kind not in self._by_kind:
             served = registry.kinds().get(kind)
-            self._found[kind] = Discovered(BY_KIND[kind]) if served is None else self._asked(served)
-        return self._found[kind]
+            self._by_kind[kind] = Discovered(BY_KIND[kind]) if served is None else self._asked(served)
+        return self._by_kind[kind]
 
     def _asked(self, kind: ServedKind) -> Discovered:
         asking = discovery(kind)

@@ -23,14 +23,14 @@ class Reconciles:
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
-        self._found: dict[Key, list[float]] = {}
+        self._buckets: dict[Key, list[float]] = {}
         """For each bucket the number of reconciles up to its limit, then the total number, then the total seconds."""
         self._errors: dict[Key, int] = defaultdict(int)
 
     def reconciled(self, key: Key, seconds: float) -> None:
-        buckets = self._found.get(key)
+        buckets = self._buckets.get(key)
         if buckets is None:
-            buckets = self._found[key] = [0.0] * (len(BUCKETS) + 2)
+            buckets = self._buckets[key] = [0.0] * (len(BUCKETS) + 2)
         for place, most in enumerate(BUCKETS):
             if seconds <= most:
                 buckets[place] += 1
@@ -41,7 +41,7 @@ class Reconciles:
         self._errors[key] += 1
 
     def forget(self, key: Key) -> None:
-        self._found.pop(key, None)
+        self._buckets.pop(key, None)
         self._errors.pop(key, None)
 
     def lines(self) -> Iterator[str]:
@@ -49,7 +49,7 @@ class Reconciles:
         yield from head(name, "histogram", "Seconds of a reconcile.")
         bounds = [(place, f'le="{most}",') for place, most in enumerate(BUCKETS)]
         bounds.append((len(BUCKETS), 'le="+Inf",'))
-        for key, buckets in self._found.items():
+        for key, buckets in self._buckets.items():
             who = owner(key)
             for place, bound in bounds:
                 yield f"{name}_bucket{{{bound}{who}}} {buckets[place]}\n"
@@ -63,18 +63,18 @@ class Events:
     """The number of Events by reason for each Rollout."""
 
     def __init__(self) -> None:
-        self._found: dict[Key, dict[tuple[str, str], int]] = {}
+        self._counts: dict[Key, dict[tuple[str, str], int]] = {}
 
     def told(self, key: Key, type_: str, reason: str) -> None:
-        events = self._found.setdefault(key, {})
+        events = self._counts.setdefault(key, {})
         events[type_, reason] = events.get((type_, reason), 0) + 1
 
     def forget(self, key: Key) -> None:
-        self._found.pop(key, None)
+        self._counts.pop(key, None)
 
     def lines(self) -> Iterator[str]:
         yield from head("rollout_events_total", "counter", "Events told of a Rollout.")
-        for key, events in self._found.items():
+        for key, events in self._counts.items():
             who = owner(key)
             for (type_, reason), number in events.items():
                 yield f'rollout_events_total{{{who},reason="{text(reason)}",type="{text(type_)}"}} {float(number)}\n'

@@ -76,14 +76,14 @@ class Memories:
 
     def __init__(self, client: Client, queue: WorkQueue[Key]) -> None:
         self._client, self._queue = client, queue
-        self._found: dict[Key, Memory] = {}
+        self._memories: dict[Key, Memory] = {}
 
     def of(self, rollout: Rollout) -> Memory:
         """The state of the Rollout."""
         key, metadata = (rollout.metadata.namespace, rollout.metadata.name), rollout.metadata
-        memory = self._found.get(key)
+        memory = self._memories.get(key)
         if memory is None or memory.uid != metadata.uid:
-            memory = self._found[key] = Memory(metadata.uid)
+            memory = self._memories[key] = Memory(metadata.uid)
             shown = {name: metadata.annotations.get(name, "") for name in OWN_ANNOTATIONS}
             _load(memory, shown, OWN_ANNOTATIONS)
         return memory
@@ -101,14 +101,14 @@ class Memories:
         return memory
 
     def forget(self, key: Key) -> None:
-        self._found.pop(key, None)
+        self._memories.pop(key, None)
 
     def clear(self) -> None:
         """Discards the cached state. Another process may have written meanwhile."""
-        self._found.clear()
+        self._memories.clear()
 
     def changed(self, key: Key) -> None:
-        memory = self._found.get(key)
+        memory = self._memories.get(key)
         if memory is not None and memory.texts() != memory.seen:
             self._queue.add(key)
 
@@ -126,7 +126,7 @@ class Memories:
 
     async def write_by(self, key: Key, patch: Callable[[Json, str], Awaitable[ObjectMeta]]) -> None:
         """Like `write`, with a given request. `patch(annotations, uid)` returns the metadata of the written object."""
-        memory = self._found.get(key)
+        memory = self._memories.get(key)
         if memory is None:
             return
         async with memory.writing:

@@ -73,7 +73,7 @@ class Results:
         if letter.line in self.late:
             return
         self.late.add(letter.line)
-        reason = self._said(letter.line, letter.problem)
+        reason = self._reason(letter.line, letter.problem)
         text = f"{about.due.trigger} could not be sent to {about.due.to} yet: {reason}. It is tried again until {rfc3339(until)}."
         self.tell(about.subject, Event("NotificationFailed", text, "Warning"), about.kind)
 
@@ -89,11 +89,11 @@ class Results:
         self.series.failed(about.key, *about.label)
         if (memory := self._memory(about)) is not None:
             self.repetitions.give_up(memory.uid, about.due.key)
-        text = f"{about.due.trigger} was not sent to {about.due.to}: {self._said(line, problem)}"
+        text = f"{about.due.trigger} was not sent to {about.due.to}: {self._reason(line, problem)}"
         log.warning("notification: %s", text, extra=_fields(about))
         self.tell(about.subject, Event("NotificationFailed", text, "Warning"), about.kind)
 
-    def _said(self, line: Line, problem: str) -> str:
+    def _reason(self, line: Line, problem: str) -> str:
         configuration = self.sources.configurations.get(line[0])
         service = configuration.services.get(line[1]) if configuration else None
         return Hidden(service.secrets if service else ()).foreign(problem, LONGEST_PROBLEM)

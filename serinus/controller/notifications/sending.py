@@ -47,7 +47,7 @@ class Sender:
         """Makes the message and submits it. `at`: when it became due, in seconds since the epoch; None for now."""
         at = self.clock.now() if at is None else at
         line: Line = (configuration.namespace, due.to.service, due.to.recipient)
-        rendered = self._made(configuration, due, values, event)
+        rendered = self._rendered(configuration, due, values, event)
         entry = None
         if root is not None and isinstance(rendered, Notification):
             memory = self.memories.of(root)
@@ -61,7 +61,7 @@ class Sender:
         else:
             self.give_up(about, line, rendered)
 
-    def _made(
+    def _rendered(
         self, configuration: Configuration, due: Due, values: Mapping[str, Any], event: Happening | None
     ) -> Notification | str:
         """The rendered message, or the reason why it cannot be rendered."""

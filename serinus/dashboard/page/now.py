@@ -25,7 +25,7 @@ _CODED = re.compile(r"([A-Z][A-Za-z]+)(?:: (.*))?", re.DOTALL)
 def now_box(info: RolloutInfo, why: Why) -> Json:
     """The lines of the box, without the live versions. No line repeats another one or a bare code."""
     reasons = [_without(reason, why.troubles) for reason in why.reasons]
-    message = _said(info, why)
+    message = _message(info, why)
     return {
         "troubles": [_trouble(one) for one in why.troubles],
         "said": "" if any(message in reason.message for reason in reasons) else message,
@@ -53,7 +53,7 @@ def _without(reason: WhyReason, troubles: tuple[PodTrouble, ...]) -> WhyReason:
     return replace(reason, message=message)
 
 
-def _said(info: RolloutInfo, why: Why) -> str:
+def _message(info: RolloutInfo, why: Why) -> str:
     """The message of the status without its code; "" if a line of the box has the same."""
     coded = _CODED.fullmatch(info.message)
     message = (coded[2] or "") if coded and (coded[2] or why.reasons) else info.message

@@ -36,7 +36,7 @@ def traffic_of(name: str, asked: SequentialMetric, runs: Sequence[AnalysisRun]) 
     if asked.expected is not None:
         requests, rate = asked.expected.requests, asked.expected.rate
         return ExpectedTraffic(requests, rate, asked.interval), f"{_words(requests, rate)} expected"
-    for run, value in _seen(name, runs):
+    for run, value in _looks_of(name, runs):
         stable, errors = value.requests.get("stable", 0), value.errors.get("stable", 0)
         if stable and 0 < errors < stable:
             requests, rate = _a_minute(value, asked.interval), errors / stable
@@ -46,7 +46,7 @@ def traffic_of(name: str, asked: SequentialMetric, runs: Sequence[AnalysisRun]) 
 
 def requests_of(name: str, asked: SequentialMetric, runs: Sequence[AnalysisRun]) -> Requests | None:
     """The requests of both versions, whatever their errors: `expected`, or the looks of the latest run."""
-    latest = next(_seen(name, runs), None)
+    latest = next(_looks_of(name, runs), None)
     share = None
     if latest is not None:
         both = sum(latest[1].requests.values())
@@ -60,7 +60,7 @@ def requests_of(name: str, asked: SequentialMetric, runs: Sequence[AnalysisRun])
     return Requests(requests, f"{_rate_words(requests)} in {latest[0]}", share) if requests else None
 
 
-def _seen(name: str, runs: Sequence[AnalysisRun]) -> Iterator[tuple[str, _Value]]:
+def _looks_of(name: str, runs: Sequence[AnalysisRun]) -> Iterator[tuple[str, _Value]]:
     """(name of the run, its counts) of the runs that took a look at this metric, the latest first."""
     for run in sorted(runs, key=lambda one: one.metadata.creation_timestamp or "", reverse=True):
         result = next((one for one in run.status.metric_results if one.name == name and one.measurements), None)

@@ -57,7 +57,7 @@ def ask(plugin: ExecPlugin, *, timeout: float = 60.0) -> Credential:
         ) as process:
             try:
                 until = time.monotonic() + timeout
-                output, errors = _said(process, until)
+                output, errors = _output_of(process, until)
                 code = process.wait(max(0.0, until - time.monotonic()))
             except BaseException:
                 _kill(process)
@@ -77,7 +77,7 @@ def ask(plugin: ExecPlugin, *, timeout: float = 60.0) -> Credential:
     return _credential(plugin, output)
 
 
-def _said(process: subprocess.Popen[bytes], until: float) -> tuple[bytes, bytes]:
+def _output_of(process: subprocess.Popen[bytes], until: float) -> tuple[bytes, bytes]:
     """Output, a little more than MOST_OUTPUT at most, and the end of its stderr. TimeoutExpired at `until`."""
     import selectors
     import subprocess

@@ -148,19 +148,19 @@ def _reduce(values: list[Any], body: Body | None, run: Run, start: Any, given: b
     return accumulator
 
 
-def _bool(_element: Type, _said: Type) -> Type:
+def _bool(_element: Type, _result: Type) -> Type:
     return t.BOOL
 
 
-def _unknown(_element: Type, _said: Type) -> Type:
+def _unknown(_element: Type, _result: Type) -> Type:
     return t.UNKNOWN
 
 
-def _int(_element: Type, _said: Type) -> Type:
+def _int(_element: Type, _result: Type) -> Type:
     return t.INT
 
 
-def _list(element: Type, _said: Type) -> Type:
+def _list(element: Type, _result: Type) -> Type:
     return t.list_of(element)
 
 
@@ -177,7 +177,7 @@ PREDICATES: dict[str, Rule] = {
     "findIndex": Rule(_find_index, _int),
     "findLastIndex": Rule(_find_last_index, _int),
     "sum": Rule(_sum, _unknown, tests=False),
-    "groupBy": Rule(_group_by, lambda _element, _said: t.GROUPS, tests=False),
+    "groupBy": Rule(_group_by, lambda _element, _result: t.GROUPS, tests=False),
     "sortBy": Rule(_sort_by, _list, tests=False),
     "reduce": Rule(_reduce, _unknown, tests=False),
 }

@@ -21,7 +21,7 @@ _STRINGS = t.list_of(t.STRING)
 _BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 
 
-def _made(value: str, run: Run) -> str:
+def _charged(value: str, run: Run) -> str:
     run.budget.spend_text(len(value))
     return value
 
@@ -40,7 +40,7 @@ _simple("lower", str.lower)
 def _trimming(name: str, plain: Callable[[str, str], str], without: str) -> None:
     @TEXTS.add(name, t.STRING, TEXT, TEXT, least=1)
     def _(args: Sequence[Any], run: Run) -> str:
-        return _made(plain(text(args[0]), text(args[1]) if len(args) > 1 else without), run)
+        return _charged(plain(text(args[0]), text(args[1]) if len(args) > 1 else without), run)
 
 
 _trimming("trim", str.strip, _BLANKS)
@@ -153,7 +153,7 @@ def floats(value: Any) -> Any:
 
 @TEXTS.add("toBase64", t.STRING, TEXT)
 def _to_base64(args: Sequence[Any], run: Run) -> str:
-    return _made(base64.b64encode(raw(text(args[0]))).decode(), run)
+    return _charged(base64.b64encode(raw(text(args[0]))).decode(), run)
 
 
 @TEXTS.add("fromBase64", t.STRING, TEXT)
