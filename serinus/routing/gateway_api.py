@@ -83,12 +83,12 @@ class GatewayApiRouting(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class Route(NamedTuple):
-    """One route that the Rollout manages. `name` as in `Reference`; `seen`: None if it is missing."""
+    """One route that the Rollout manages. `name` as in `Reference`; `obj`: None if it is missing."""
 
     of: str
     name: str
     header_routes: bool
-    seen: Json | None
+    obj: Json | None
 
     @property
     def kind(self) -> ServedKind:
@@ -151,10 +151,10 @@ class GatewayApi(Router[GatewayApiRouting]):
             return RouteResult(error=wrong)
         writes: list[Write] = []
         for route in routes:
-            assert route.seen is not None
+            assert route.obj is not None
             because = weight_reason(traffic)
-            writes += edited(route.kind, route.name, route.seen, _edit(route, config, traffic), because)
-        reports = (unconfirmed(route.kind.kind, route.name, route.seen) for route in routes if route.seen)
+            writes += edited(route.kind, route.name, route.obj, _edit(route, config, traffic), because)
+        reports = (unconfirmed(route.kind.kind, route.name, route.obj) for route in routes if route.obj)
         verified, why = confirmed(reports, [write for write in writes if "spec" in write.body])
         shared = next(filter(None, (_shared(route, traffic) for route in routes)), "")
         return RouteResult(tuple(writes), verified=verified, unverified=why, shared=shared)
@@ -190,16 +190,16 @@ def _routes(config: GatewayApiRouting, traffic: Traffic, objects: Objects) -> It
             yield Route(of, name, header and kind in WITH_HEADERS, objects.get(kind.key, name))
         selector = config.selector(of)
         if selector is not None:
-            for name, seen in objects.matching(kind.key, Selector.of(selector), config.namespace):
+            for name, obj in objects.matching(kind.key, Selector.of(selector), config.namespace):
                 if name not in named:
-                    yield Route(of, name, header_routes=False, seen=seen)
+                    yield Route(of, name, header_routes=False, obj=obj)
 
 
 def _wrong(route: Route, traffic: Traffic, objects: Objects) -> str:
     """Why the route cannot have the weights, in Argo Rollouts' words; "" if it can."""
-    if route.seen is None:
+    if route.obj is None:
         return f"{FAILED}: {not_found(route.kind, route.name, objects)}"
-    divided = [rule for rule in rules_of(route.seen) if divides(rule, traffic)]
+    divided = [rule for rule in rules_of(route.obj) if divides(rule, traffic)]
     for rule in divided:
         ours = [
             each
@@ -209,7 +209,7 @@ def _wrong(route: Route, traffic: Traffic, objects: Objects) -> str:
         if several := twice(ours, traffic):
             return f"{FAILED}: a rule of {route.kind.kind} {route.name}, backendRefs: {several}"
     if divided:
-        taken = another(rules_of(route.seen), traffic) if route.header_routes else ""
+        taken = another(rules_of(route.obj), traffic) if route.header_routes else ""
         return f"{FAILED}: {route.kind.kind} {route.name}: {taken}" if taken else ""
     what = "backendRef" if route.kind in WITH_HEADERS else "backendRef list"
     both = f"no rule has both {traffic.stable_service} and {traffic.canary_service} in its backendRefs"
@@ -217,25 +217,25 @@ def _wrong(route: Route, traffic: Traffic, objects: Objects) -> str:
 
 
 def _edit(route: Route, config: GatewayApiRouting, traffic: Traffic) -> Callable[[Json], None]:
-    def edit(seen: Json) -> None:
-        rules = [rule for rule in rules_of(seen) if divides(rule, traffic)]
-        ends = _ends(seen, rules, traffic)
+    def edit(obj: Json) -> None:
+        rules = [rule for rule in rules_of(obj) if divides(rule, traffic)]
+        ends = _ends(obj, rules, traffic)
         for rule in rules:
             _weigh(rule, traffic)
         if route.kind in WITH_HEADERS:
-            lead_headers(seen["spec"], rules, traffic, wanted=route.header_routes)
+            lead_headers(obj["spec"], rules, traffic, wanted=route.header_routes)
         if not config.disable_in_progress_label:
-            _label(seen["metadata"], config, traffic, ends=ends)
+            _label(obj["metadata"], config, traffic, ends=ends)
 
     return edit
 
 
-def _ends(seen: Json, rules: list[Json], traffic: Traffic) -> bool:
+def _ends(obj: Json, rules: list[Json], traffic: Traffic) -> bool:
     """Whether the label of a canary in progress may go with this write. Another Rollout may divide another rule.
 
     Two Rollouts of one route would otherwise set and remove the label for ever.
     """
-    others = (rule for rule in rules_of(seen) if not any(rule is each for each in rules))
+    others = (rule for rule in rules_of(obj) if not any(rule is each for each in rules))
     if not any(len(backends(rule)) > 1 for rule in others) or traffic.shared_hash:
         return True
     return any(each.get("weight", 1) for rule in rules for each in backends_to(rule, traffic.canary_service, traffic))
@@ -261,7 +261,7 @@ def _weigh(rule: Json, traffic: Traffic) -> None:
 
 def _shared(route: Route, traffic: Traffic) -> str:
     """The first rule with both Services that has backends of others. A backend without a weight has 1."""
-    for rule in rules_of(route.seen or {}):
+    for rule in rules_of(route.obj or {}):
         if not divides(rule, traffic):
             continue
         ours = [
