@@ -112,7 +112,7 @@ class Nginx(Router[NginxRouting]):
             if write:
                 writes.append(write)
         if writes and (why := other_servers(traffic, objects)):
-            return RouteResult(pending=why)
+            return RouteResult(pending=why, again_after=STATE_WITHIN)
         verified, why = in_force(traffic, objects, writes)
         return RouteResult(tuple(writes), verified=verified, unverified=why, unverified_for=STATE_WITHIN)
 

@@ -63,7 +63,7 @@ class Traefik(Router[TraefikRouting]):
         shared = beside_others(f"TraefikService {name}", others, (traffic.weight, traffic.stable_weight))
         writes = edited(KIND, name, observed, weighted, weight_reason(traffic))
         if writes and (why := other_servers(traffic, objects)):
-            return RouteResult(pending=why, shared=shared)
+            return RouteResult(pending=why, shared=shared, again_after=STATE_WITHIN)
         verified, why = in_force(traffic, objects, writes)
         return RouteResult(writes, verified=verified, unverified=why, unverified_for=STATE_WITHIN, shared=shared)
 
