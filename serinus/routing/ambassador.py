@@ -7,13 +7,13 @@ its pass; here an annotation of the Mapping has the time of the deletion.
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
+from serinus.api.pods.defaults import copied
 from serinus.api.rollout import CanaryStrategy, Rollout
 from serinus.api.served_kind import ServedKind
 from serinus.api.validation.findings import Finding, invalid
@@ -144,7 +144,7 @@ def _first(name: str, traffic: Traffic, objects: Objects, because: str) -> Route
             error=f'Mapping {name} leads to "{_service(base)}", not to the stable Service {traffic.stable_service}'
         )
     service = _service(base).replace(traffic.stable_service, traffic.canary_service, 1)
-    spec: Json = {**copy.deepcopy(_spec(base)), "service": service, "weight": traffic.weight}
+    spec: Json = {**copied(_spec(base)), "service": service, "weight": traffic.weight}
     made = created(
         KIND, canary_mapping_name(name), {"spec": spec}, because, traffic=traffic, objects=objects, owned=False,
         reason="CanaryMappingWeightUpdate", message=f"Set canary mapping weight to {traffic.weight}",

@@ -6,13 +6,13 @@ changes. Argo Rollouts writes both in every pass; here they are written only on 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from serinus.api.names import LAST_APPLIED
+from serinus.api.pods.defaults import copied
 from serinus.api.rollout import CanaryStrategy, HeaderRoutingMatch, Rollout, SetHeaderRoute
 from serinus.api.served_kind import ServedKind
 from serinus.api.validation.findings import Finding, required
@@ -154,7 +154,7 @@ def _header_route(
 ) -> tuple[Write, ...]:
     """The second ApisixRoute: a copy in which the named rules lead only to the canary, with a higher priority."""
     because = f"header route {route.name} leads to the canary"
-    spec = copy.deepcopy(base["spec"])
+    spec = copied(base["spec"])
     for rule in _named({"spec": spec}, config.rules()):
         rule["backends"] = [
             {**backend, "weight": 100} if backend.get("serviceName") == traffic.canary_service else backend
@@ -169,7 +169,7 @@ def _header_route(
         metadata = base["metadata"]
         annotations = {k: v for k, v in (metadata.get("annotations") or {}).items() if k != LAST_APPLIED}
         given = {"labels": metadata.get("labels"), "annotations": annotations}
-        body: Json = {"metadata": {key: copy.deepcopy(value) for key, value in given.items() if value}, "spec": spec}
+        body: Json = {"metadata": {key: copied(value) for key, value in given.items() if value}, "spec": spec}
         return (created(KIND, route.name, body, because, traffic=traffic, objects=objects),)
 
     def followed(second: Json) -> None:

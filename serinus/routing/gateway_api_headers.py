@@ -5,11 +5,11 @@ Source: traffic routing, section 9.
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Iterator
 from typing import Any
 
+from serinus.api.pods.defaults import copied
 from serinus.api.rollout import HeaderRoutingMatch, SetHeaderRoute
 from serinus.routing.gateway_api_rules import backends, backends_to, list_of, of_others
 from serinus.routing.router import Json, Traffic
@@ -86,13 +86,13 @@ def _header_rules(step: SetHeaderRoute, rules: list[Json], traffic: Traffic) -> 
     if not headers:
         return
     for number, rule in enumerate(rules):
-        made = copy.deepcopy(rule)
+        made = copied(rule)
         canary = {k: v for k, v in backends_to(made, traffic.canary_service, traffic)[0].items() if k != "weight"}
         made["name"] = f"{step.name}-{number}" if number else step.name
         made["backendRefs"] = [{"group": "", "kind": "Service", **canary}]
         found = [each for each in list_of(made.get("matches")) if isinstance(each, dict)]
         made["matches"] = [
-            {**each, "headers": [*list_of(each.get("headers")), *copy.deepcopy(headers)]} for each in found or [{}]
+            {**each, "headers": [*list_of(each.get("headers")), *copied(headers)]} for each in found or [{}]
         ]
         yield made
 

@@ -8,7 +8,6 @@ and a request reaches pods that serve in either.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -146,7 +145,7 @@ class Istio(Router[IstioRouting]):
             spec: Json = seen["spec"] if isinstance(seen.get("spec"), dict) else {}
             problem = next(problems(use, spec, traffic.managed, sides), "")
             problem = problem or crowded(chosen(use, spec, traffic.managed), sides)
-            problem = problem or managed_routes(use, copy.deepcopy(spec), traffic.routes, traffic.managed, sides)
+            problem = problem or managed_routes(use, {**spec}, traffic.routes, traffic.managed, sides)
             if problem:
                 return RouteResult(error=f"VirtualService {name}: {problem}")
         if rule is not None:

@@ -5,11 +5,11 @@ Two Rollouts may have such routes in one VirtualService. Each keeps the places o
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Collection
 from typing import Any
 
+from serinus.api.pods.defaults import copied
 from serinus.api.rollout import HeaderRoutingMatch, RouteMatch, SetHeaderRoute, SetMirrorRoute, StringMatch
 from serinus.routing.istio_routes import (
     Role,
@@ -37,6 +37,8 @@ def managed_routes(
 ) -> str:
     """Puts header and mirror routes first, in order, and removes others of `managed`. Returns a problem or "".
 
+    It replaces `spec["http"]`, and leaves the list itself and its routes as they are.
+
     A route of such a name that leads to no destination of the Rollout belongs to others: it stays. Such routes of another
     Rollout keep their places among the first, whatever their names. Otherwise two Rollouts that both want the first
     place would write for ever.
@@ -49,6 +51,8 @@ def managed_routes(
         return "spec.http has no route with the canary"
     made = [_managed_route(each, model or {}, sides) for each in wanted]
     named = [each for each in routes_of(spec, "http") if each.get("name") in managed]
+    if not wanted and not named:
+        return ""
     others = [each for each in named if _of_others(each, models, sides)]
     for each in others:
         if each["name"] in [route.name for route in wanted]:
@@ -123,7 +127,7 @@ def _managed_route(wanted: SetHeaderRoute | SetMirrorRoute, model: Json, sides: 
     return {
         "name": wanted.name,
         "match": [_request_match(match) for match in wanted.match],
-        "route": copy.deepcopy(list_at(model, "route")),
+        "route": copied(list_at(model, "route")),
         "mirror": to,
         "mirrorPercentage": {"value": 100 if wanted.percentage is None else wanted.percentage},
     }

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from typing import Any
 
+from serinus.api.pods.defaults import copied
 from serinus.api.rollout import SetHeaderRoute
 from serinus.api.served_kind import located
 from serinus.routing.istio_config import SERVICE, IstioRouting, reference_name, sides_of
@@ -27,8 +27,8 @@ def weighed(config: IstioRouting, traffic: Traffic, objects: Objects) -> Iterato
         seen = objects.get(SERVICE.key, name)
         if seen is None or any(problems(use, seen.get("spec"), traffic.managed, sides)):
             continue
-        spec = specs.setdefault(name, copy.deepcopy(seen["spec"]))
-        before = copy.deepcopy(spec)
+        before = copied(specs[name]) if name in specs else seen["spec"]
+        spec = specs.setdefault(name, copied(before))
         routes = chosen(use, spec, traffic.managed)
         for route in routes:
             divide(route, sides, traffic.weight)
@@ -36,10 +36,12 @@ def weighed(config: IstioRouting, traffic: Traffic, objects: Objects) -> Iterato
         managed_routes(use, spec, traffic.routes, traffic.managed, sides)
         texts = told.setdefault(name, [])
         texts += [f"set to desiredWeight '{traffic.weight}'{_left(routes, sides, traffic)}"] if weights_changed else []
-        texts += _told_routes(before, spec, traffic)
+        texts += _told_routes(before, spec, traffic) if spec != before else ()
     for name, spec in specs.items():
         seen = objects.get(SERVICE.key, name)
         assert seen is not None
+        if spec == seen["spec"]:
+            continue
         message = f"VirtualService `{located(name, '')[1]}` " + "; ".join(dict.fromkeys(told[name]))
         because = weight_reason(traffic)
 

@@ -7,11 +7,11 @@ index would need the same precondition, and fails with 422 instead of 409 on a m
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from serinus.api.decoding.merge_patch import difference
+from serinus.api.pods.defaults import copied
 from serinus.api.served_kind import ServedKind, located, unserved
 from serinus.routing.router import Json, Objects, Traffic, Write
 
@@ -27,7 +27,7 @@ def edited(
     message: str = "",
 ) -> tuple[Write, ...]:
     """The patch from `seen` to the result of `edit` on a copy; nothing if both are equal. `name` as in `Reference`."""
-    after = copy.deepcopy(seen)
+    after = copied(seen)
     edit(after)
     patch = difference(seen, after)
     if not patch:
