@@ -22,7 +22,7 @@ SEVERAL = {
 
 WHEN = ("found", "said")
 """Names of variables that say when a value came, not what it is."""
-PRESENT = {"dashboard": 60, "routing": 34}
+PRESENT = {"dashboard": 60}
 """Uses of WHEN in each room, at most; none in a room without an entry."""
 
 

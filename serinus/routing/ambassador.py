@@ -45,11 +45,11 @@ class Ambassador(Router[AmbassadorRouting]):
             yield invalid(f"{path}.mappings", None, "must provide at least one mapping")
 
     def references(self, rollout: Rollout, config: AmbassadorRouting) -> tuple[Reference, ...]:
-        found: list[Reference] = []
+        references: list[Reference] = []
         for name in _names(config):
-            found.append(Reference(KIND.key, name, PATH))
-            found.append(Reference(KIND.key, canary_mapping_name(name), made=True))
-        return tuple(found)
+            references.append(Reference(KIND.key, name, PATH))
+            references.append(Reference(KIND.key, canary_mapping_name(name), made=True))
+        return tuple(references)
 
     def check(self, rollout: Rollout, config: AmbassadorRouting, objects: Objects) -> Iterator[Finding]:
         for name in _names(config):
@@ -112,20 +112,24 @@ def _own_weight(name: str) -> str:
 def _mapping(name: str, traffic: Traffic, objects: Objects) -> RouteResult:
     """The missing changes of one Mapping and its canary Mapping."""
     canary = canary_mapping_name(name)
-    found, because = objects.get(KIND.key, canary), weight_reason(traffic)
-    if found is None:
+    mapping, because = objects.get(KIND.key, canary), weight_reason(traffic)
+    if mapping is None:
         return _first(name, traffic, objects, because) if traffic.weight else RouteResult()
-    if not _leads_to(found, traffic.canary_service):
-        wrong = f'leads to "{_service(found)}", not to {traffic.canary_service}: delete it, or give Mapping {name} another name'
+    if not _leads_to(mapping, traffic.canary_service):
+        wrong = f'leads to "{_service(mapping)}", not to {traffic.canary_service}: delete it, or give Mapping {name} another name'
         return RouteResult(error=f"Mapping {canary} has the name of the canary mapping and {wrong}")
-    if traffic.weight == 0 and _spec(found).get("weight") == 0 and (until := _until(found, traffic.now)) is not None:
+    if (
+        traffic.weight == 0
+        and _spec(mapping).get("weight") == 0
+        and (until := _until(mapping, traffic.now)) is not None
+    ):
         if until > traffic.now:
             return RouteResult(again_after=until - traffic.now)
-        return RouteResult((removed(KIND, canary, found, "the canary has no share, and gateways have heard of it"),))
-    changed = _spec(found).get("weight") != traffic.weight
+        return RouteResult((removed(KIND, canary, mapping, "the canary has no share, and gateways have heard of it"),))
+    changed = _spec(mapping).get("weight") != traffic.weight
     told = ("CanaryMappingWeightUpdate", f"Set canary mapping weight to {traffic.weight}") if changed else ("", "")
     edit = _weight(traffic.weight, traffic.now)
-    writes = edited(KIND, canary, found, edit, because, reason=told[0], message=told[1])
+    writes = edited(KIND, canary, mapping, edit, because, reason=told[0], message=told[1])
     return RouteResult(writes, again_after=None if traffic.weight else DRAIN)
 
 
@@ -145,11 +149,11 @@ def _first(name: str, traffic: Traffic, objects: Objects, because: str) -> Route
         )
     service = _service(base).replace(traffic.stable_service, traffic.canary_service, 1)
     spec: Json = {**copied(_spec(base)), "service": service, "weight": traffic.weight}
-    made = created(
+    mapping = created(
         KIND, canary_mapping_name(name), {"spec": spec}, because, traffic=traffic, objects=objects, owned=False,
         reason="CanaryMappingWeightUpdate", message=f"Set canary mapping weight to {traffic.weight}",
     )  # fmt: skip
-    return RouteResult((made,))
+    return RouteResult((mapping,))
 
 
 def _weight(weight: int, now: float | None = None) -> Any:
@@ -167,8 +171,8 @@ def _weight(weight: int, now: float | None = None) -> Any:
     return edit
 
 
-def _until(found: Json, now: float) -> float | None:
+def _until(mapping: Json, now: float) -> float | None:
     """The end of the drain. None if no drain has begun, or if this router cannot have written the time."""
-    text = (found["metadata"].get("annotations") or {}).get(DELETE_AFTER)
+    text = (mapping["metadata"].get("annotations") or {}).get(DELETE_AFTER)
     until = parse_time(text) if isinstance(text, str) else None
     return until if until is not None and until <= now + DRAIN + 1 else None

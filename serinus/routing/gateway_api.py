@@ -223,7 +223,7 @@ def _edit(route: Route, config: GatewayApiRouting, traffic: Traffic) -> Callable
         for rule in rules:
             _weigh(rule, traffic)
         if route.kind in WITH_HEADERS:
-            lead_headers(obj["spec"], rules, traffic, wanted=route.header_routes)
+            lead_headers(obj["spec"], rules, traffic, enabled=route.header_routes)
         if not config.disable_in_progress_label:
             _label(obj["metadata"], config, traffic, ends=ends)
 

@@ -23,17 +23,17 @@ def header_routes(traffic: Traffic) -> list[SetHeaderRoute]:
     return [each for each in traffic.routes if isinstance(each, SetHeaderRoute)]
 
 
-def lead_headers(spec: Json, rules: list[Json], traffic: Traffic, *, wanted: bool) -> None:
+def lead_headers(spec: Json, rules: list[Json], traffic: Traffic, *, enabled: bool) -> None:
     """Puts the rules of header routes after the user's. At equal paths, more headers have precedence in any order.
 
     Rules of others at the end of the list keep their places. Otherwise two Rollouts that both want the last place would
     write for ever.
     """
     steps = [step.set_header_route for step in traffic.canary.steps if step.set_header_route]
-    unnamed = [{**made, "name": None} for step in steps for made in _header_rules(step, rules, traffic)]
+    unnamed = [{**rule, "name": None} for step in steps for rule in _header_rules(step, rules, traffic)]
     ours = [rule for rule in spec["rules"] if _is_managed(rule, unnamed, traffic)]
-    made = [rule for each in header_routes(traffic) if wanted for rule in _header_rules(each, rules, traffic)]
-    present = [next((rule for rule in ours if _alike(rule, each)), each) for each in made]
+    desired = [rule for each in header_routes(traffic) if enabled for rule in _header_rules(each, rules, traffic)]
+    present = [next((rule for rule in ours if _alike(rule, each)), each) for each in desired]
     before = len(spec["rules"])
     while before and (spec["rules"][before - 1] in ours or of_others(spec["rules"][before - 1], traffic)):
         before -= 1
@@ -43,10 +43,10 @@ def lead_headers(spec: Json, rules: list[Json], traffic: Traffic, *, wanted: boo
 
 def another(rules: list[Any], traffic: Traffic) -> str:
     """The error for a header route whose name a rule of others has; "" without one."""
-    wanted = {route.name for route in header_routes(traffic)}
+    names = {route.name for route in header_routes(traffic)}
     for rule in rules:
         name = rule.get("name") if isinstance(rule, dict) else None
-        if isinstance(name, str) and name in wanted and (to := of_others(rule, traffic)):
+        if isinstance(name, str) and name in names and (to := of_others(rule, traffic)):
             return (
                 f"rule {name} leads to {', '.join(to)}, and is not this Rollout's: give the header route another name in "
                 "spec.strategy.canary.trafficRouting.managedRoutes and in its steps"
@@ -71,30 +71,32 @@ def _is_managed(rule: Any, unnamed: list[Json], traffic: Traffic) -> bool:
     return name in traffic.managed or (only_canary and number.isdecimal() and stem in traffic.managed)
 
 
-def _alike(rule: Json, wanted: Json) -> bool:
+def _alike(rule: Json, desired: Json) -> bool:
     """Whether both are equal, apart from a weight of 1 that the API server adds and a name that it may drop."""
-    return _plain(rule) == _plain(wanted) and (rule.get("name") or wanted.get("name")) in (None, wanted.get("name"))
+    return _plain(rule) == _plain(desired) and (rule.get("name") or desired.get("name")) in (None, desired.get("name"))
 
 
 def _plain(rule: Json) -> Json:
-    found = [{k: v for k, v in each.items() if (k, v) != ("weight", 1)} for each in backends(rule)]
-    return {**{k: v for k, v in rule.items() if k != "name"}, "backendRefs": found}
+    refs = [{k: v for k, v in each.items() if (k, v) != ("weight", 1)} for each in backends(rule)]
+    return {**{k: v for k, v in rule.items() if k != "name"}, "backendRefs": refs}
 
 
 def _header_rules(step: SetHeaderRoute, rules: list[Json], traffic: Traffic) -> Iterator[Json]:
-    headers = [found for match in step.match if (found := condition(match))]
+    headers = [header for match in step.match if (header := condition(match))]
     if not headers:
         return
     for number, rule in enumerate(rules):
-        made = copied(rule)
-        canary = {k: v for k, v in backends_to(made, traffic.canary_service, traffic)[0].items() if k != "weight"}
-        made["name"] = f"{step.name}-{number}" if number else step.name
-        made["backendRefs"] = [{"group": "", "kind": "Service", **canary}]
-        found = [each for each in list_of(made.get("matches")) if isinstance(each, dict)]
-        made["matches"] = [
-            {**each, "headers": [*list_of(each.get("headers")), *copied(headers)]} for each in found or [{}]
+        header_rule = copied(rule)
+        canary = {
+            k: v for k, v in backends_to(header_rule, traffic.canary_service, traffic)[0].items() if k != "weight"
+        }
+        header_rule["name"] = f"{step.name}-{number}" if number else step.name
+        header_rule["backendRefs"] = [{"group": "", "kind": "Service", **canary}]
+        matches = [each for each in list_of(header_rule.get("matches")) if isinstance(each, dict)]
+        header_rule["matches"] = [
+            {**each, "headers": [*list_of(each.get("headers")), *copied(headers)]} for each in matches or [{}]
         ]
-        yield made
+        yield header_rule
 
 
 def condition(match: HeaderRoutingMatch) -> Json | None:

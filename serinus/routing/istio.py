@@ -76,10 +76,10 @@ class Istio(Router[IstioRouting]):
     def references(self, rollout: Rollout, config: IstioRouting) -> tuple[Reference, ...]:
         own = rollout.metadata.namespace
         path = f"spec.strategy.canary.trafficRouting.istio.{config.field}.name"
-        found = [Reference(SERVICE.key, reference_name(use.name, own), path) for use in config.uses if use.name]
+        references = [Reference(SERVICE.key, reference_name(use.name, own), path) for use in config.uses if use.name]
         if config.destination_rule is not None:
-            found.append(Reference(RULE.key, config.destination_rule.name))
-        return tuple(found)
+            references.append(Reference(RULE.key, config.destination_rule.name))
+        return tuple(references)
 
     def check(self, rollout: Rollout, config: IstioRouting, objects: Objects) -> Iterator[Finding]:
         canary = rollout.spec.strategy.canary
@@ -125,7 +125,7 @@ class Istio(Router[IstioRouting]):
             return RouteResult(writes)
         sides = sides_of(config, alone)
         because = "the Rollout leads the subsets no more: they select pods of every version again"
-        return RouteResult(edited(RULE, rule.name, seen, lambda found: istio_subsets.let_go(found, sides), because))
+        return RouteResult(edited(RULE, rule.name, seen, lambda obj: istio_subsets.let_go(obj, sides), because))
 
     def unmark(self, name: str, seen: Json) -> tuple[Write, ...]:
         owner = istio_subsets.belongs_to(seen)

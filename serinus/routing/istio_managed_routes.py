@@ -31,7 +31,7 @@ Json = dict[str, Any]
 def managed_routes(
     use: VirtualServiceUse,
     spec: Json,
-    wanted: tuple[SetHeaderRoute | SetMirrorRoute, ...],
+    desired: tuple[SetHeaderRoute | SetMirrorRoute, ...],
     managed: Collection[str],
     sides: Sides,
 ) -> str:
@@ -44,18 +44,18 @@ def managed_routes(
     place would write for ever.
     """
     if not isinstance(spec.get("http"), list):
-        return "spec.http not found" if wanted else ""
+        return "spec.http not found" if desired else ""
     models = chosen_of(use, spec, "http", managed)
     model = next(iter(models), None)
-    if wanted and model is None:
+    if desired and model is None:
         return "spec.http has no route with the canary"
-    made = [_managed_route(each, model or {}, sides) for each in wanted]
+    own_routes = [_managed_route(each, model or {}, sides) for each in desired]
     named = [each for each in routes_of(spec, "http") if each.get("name") in managed]
-    if not wanted and not named:
+    if not desired and not named:
         return ""
     others = [each for each in named if _of_others(each, models, sides)]
     for each in others:
-        if each["name"] in [route.name for route in wanted]:
+        if each["name"] in [route.name for route in desired]:
             to = ", ".join(dict.fromkeys("/".join(filter(None, target)) for target in _targets(each)))
             return (
                 f"route {each['name']} leads to {to}, and is not this Rollout's: give the header or mirror route another "
@@ -66,7 +66,7 @@ def managed_routes(
         itertools.takewhile(lambda each: each in mine or _is_managed_by_others(each, models, sides), spec["http"])
     )
     rest = [each for each in spec["http"][len(first) :] if each not in mine]
-    routes = [*in_places(first, mine, made), *rest]
+    routes = [*in_places(first, mine, own_routes), *rest]
     if routes != spec["http"]:
         spec["http"] = routes
     return ""
@@ -113,7 +113,7 @@ def _target(destination: Any) -> tuple[str, str]:
     return host_of(destination).partition(".")[0], text_at(to, "subset")
 
 
-def _managed_route(wanted: SetHeaderRoute | SetMirrorRoute, model: Json, sides: Sides) -> Json:
+def _managed_route(desired: SetHeaderRoute | SetMirrorRoute, model: Json, sides: Sides) -> Json:
     canary, first = first_to(model, sides, "canary"), next(iter(list_at(model, "route")), None)
     to: Json = {"host": host_of(canary) or sides.canary}
     port = first["destination"].get("port") if first is not None and host_of(first) else None
@@ -121,15 +121,15 @@ def _managed_route(wanted: SetHeaderRoute | SetMirrorRoute, model: Json, sides: 
         to["port"] = {"number": port["number"]}
     if sides.canary_subset:
         to["subset"] = sides.canary_subset
-    if isinstance(wanted, SetHeaderRoute):
-        matches = [_header_match(match) for match in wanted.match]
-        return {"name": wanted.name, "match": matches, "route": [{"weight": 100, "destination": to}]}
+    if isinstance(desired, SetHeaderRoute):
+        matches = [_header_match(match) for match in desired.match]
+        return {"name": desired.name, "match": matches, "route": [{"weight": 100, "destination": to}]}
     return {
-        "name": wanted.name,
-        "match": [_request_match(match) for match in wanted.match],
+        "name": desired.name,
+        "match": [_request_match(match) for match in desired.match],
         "route": copied(list_at(model, "route")),
         "mirror": to,
-        "mirrorPercentage": {"value": 100 if wanted.percentage is None else wanted.percentage},
+        "mirrorPercentage": {"value": 100 if desired.percentage is None else desired.percentage},
     }
 
 

@@ -45,8 +45,8 @@ def weighed(config: IstioRouting, traffic: Traffic, objects: Objects) -> Iterato
         message = f"VirtualService `{located(name, '')[1]}` " + "; ".join(dict.fromkeys(told[name]))
         because = weight_reason(traffic)
 
-        def replaced(found: Json, spec: Json = spec) -> None:
-            found["spec"] = spec
+        def replaced(service: Json, spec: Json = spec) -> None:
+            service["spec"] = spec
 
         yield from edited(SERVICE, name, seen, replaced, because, reason="Updated VirtualService", message=message)
 

@@ -81,12 +81,12 @@ def foreign_weights(
 ) -> dict[str, int]:
     """Weight by name of the backends that are not the Rollout's. `default`: of a backend without a weight."""
     ours = {traffic.canary_service, traffic.stable_service, *(each.service_name for each in traffic.additional)}
-    found: dict[str, int] = {}
+    weights: dict[str, int] = {}
     for backend in backends:
         name, weight = str(backend.get(key) or "(unnamed)"), backend.get("weight", default)
         if name not in ours and isinstance(weight, int) and weight > 0:
-            found[name] = found.get(name, 0) + weight
-    return found
+            weights[name] = weights.get(name, 0) + weight
+    return weights
 
 
 def foreign_weight(backends: Iterable[Json], traffic: Traffic, default: int = 0) -> int:
@@ -137,18 +137,18 @@ def beside_others(where: str, others: Mapping[str, int], ours: tuple[int, int], 
     return f"{where} also leads to {named}: the canary gets {ours[0]} of {total}, the stable version {ours[1]}"
 
 
-def in_places(entries: Sequence[Any], mine: Sequence[Any], wanted: Sequence[Any], *, last: bool = False) -> list[Any]:
-    """`entries` of a list with `wanted` in place of `mine`; the others keep their places.
+def in_places(entries: Sequence[Any], mine: Sequence[Any], desired: Sequence[Any], *, last: bool = False) -> list[Any]:
+    """`entries` of a list with `desired` in place of `mine`; the others keep their places.
 
-    Entries of `wanted` without a place come first, or last.
+    Entries of `desired` without a place come first, or last.
     """
     places = sum(each in mine for each in entries)
-    more = max(0, len(wanted) - places)
-    first = wanted[: len(wanted) - more] if last else wanted[more:]
+    more = max(0, len(desired) - places)
+    first = desired[: len(desired) - more] if last else desired[more:]
     fill = iter(first)
-    found = [next(fill, None) if each in mine else each for each in entries]
-    kept = [each for each in found if each is not None]
-    return [*kept, *wanted[len(wanted) - more :]] if last else [*wanted[:more], *kept]
+    filled = [next(fill, None) if each in mine else each for each in entries]
+    remaining = [each for each in filled if each is not None]
+    return [*remaining, *desired[len(desired) - more :]] if last else [*desired[:more], *remaining]
 
 
 def not_found(kind: ServedKind, name: str, objects: Objects) -> str:
