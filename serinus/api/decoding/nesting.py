@@ -18,7 +18,6 @@ CUT = f'"{TOO_DEEP}"'.encode()
 """The JSON that replaces a value that nests too deeply."""
 
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
-_STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _OTHERS = bytes(set(range(256)) - set(b"[]{}"))
 
@@ -28,7 +27,9 @@ def too_deep(text: bytes | str, most: int = DEEPEST) -> bool:
     body = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     if body.count(b"[") + body.count(b"{") <= most:
         return False
-    brackets = _STRINGS.sub(b"", body).translate(_BRACKETS, _OTHERS)
+    # Without escaped characters, every second piece between quotes is the content of a string.
+    pieces = body.replace(rb"\\", b"").replace(rb"\"", b"").split(b'"')
+    brackets = b"".join(pieces[::2]).translate(_BRACKETS, _OTHERS)
     for _ in range(most):
         shorter = brackets.replace(b"[]", b"")  # one level less, from the inside out
         if len(shorter) == len(brackets):
