@@ -79,6 +79,8 @@ class HeldWrites:
     _written: OrderedDict[tuple[Key, Object], dict[str, _Field]] = field(
         default_factory=OrderedDict[tuple[Key, Object], dict[str, _Field]]
     )
+    _last: tuple[Action, frozenset[str]] | None = None
+    """The last action and its fields, because each write asks for them several times in a row."""
 
     def now(self, key: Key, now: float) -> tuple[HeldWrite, ...]:
         """The held writes that a plan for `key` must omit. Conflicts stay until the field is uncontested."""
@@ -123,7 +125,7 @@ class HeldWrites:
         written = self._written.get((key, (action.kind, action.name)))
         if written is None:
             return False
-        for text in fields_of(action):
+        for text in self._fields(action):
             path, _, value = text.partition("=")
             last = written.get(path)
             if last is None or last.value != value or not last.when <= now < last.when + last.delay():
@@ -163,7 +165,7 @@ class HeldWrites:
         where = (action.kind, action.name)
         written = self._written.pop((key, where), {})
         self._written[key, where] = written
-        for text in fields_of(action):
+        for text in self._fields(action):
             path, _, value = text.partition("=")
             last = written.get(path)
             same = last is not None and last.value == value and now < last.quiet_at()
@@ -174,6 +176,11 @@ class HeldWrites:
         if held is not None and held.fields is not None:
             until = self._due(key, where, held.fields)
             self._contested[key][where] = msgspec.structs.replace(held, until=until)
+
+    def _fields(self, action: Action) -> frozenset[str]:
+        if self._last is None or self._last[0] is not action:
+            self._last = (action, fields_of(action))
+        return self._last[1]
 
     def forget(self, key: Key) -> None:
         """Drops the state of a deleted Rollout."""

@@ -45,6 +45,9 @@ def start(level: str = "info", how: Literal["text", "json"] = "text") -> None:
     levels = {"debug": 10, "info": 20, "warn": 30, "warning": 30, "error": 40, "fatal": 50}
     if level not in levels:
         raise ValueError(f"{level!r} is no log level: use one of {', '.join(levels)}")
+    # No line has the number of a process, a thread or a line of code: logging collects none of them.
+    logging.logProcesses = logging.logThreads = logging.logMultiprocessing = False
+    logging._srcfile = None  # pyright: ignore[reportAttributeAccessIssue, reportPrivateUsage]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Formatter(how))
     logging.basicConfig(level=levels[level], handlers=[handler], force=True)
