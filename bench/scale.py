@@ -57,7 +57,7 @@ async def measure(cluster: Cluster, count: int, router: str, seconds: float | No
             async with asyncio.timeout(seconds):
                 await _measure(cluster, count, work, found)
         except TimeoutError:
-            meter, doing = _meter(cluster), str(found.get("doing"))
+            meter, doing = meter_of(cluster), str(found.get("doing"))
             found["stopped"] = {"after_s": round(time.monotonic() - began), "doing": doing, "phases": work.phases}
             found["stopped"] |= {"cpu_s": round(meter.cpu(), 1), "peak_memory_mb": round(meter.memory(), 1)}
         found.pop("doing", None)
@@ -66,7 +66,7 @@ async def measure(cluster: Cluster, count: int, router: str, seconds: float | No
 
 async def _measure(cluster: Cluster, count: int, work: Load, found: dict[str, Any]) -> None:
     """Fills `found`; `doing` is its current phase."""
-    meter = _meter(cluster)
+    meter = meter_of(cluster)
     found["start_memory_mb"] = round(meter.memory("VmRSS"), 1)
     for name, start, phase in (
         ("create", work.create, "Healthy"),
@@ -81,7 +81,7 @@ async def _measure(cluster: Cluster, count: int, work: Load, found: dict[str, An
         seconds = time.monotonic() - began
         if name == "promote":
             await asyncio.sleep(SCALE_DOWN_SECONDS)  # the old pods go: part of a canary
-        await _calm(meter)
+        await calm(meter)
         cpu = meter.cpu() - before
         spent = meter.calls() - calls
         found[name] = {
@@ -99,14 +99,14 @@ async def _measure(cluster: Cluster, count: int, work: Load, found: dict[str, An
     found["calls_a_canary"] = round(sum(found[n]["calls"] for n in ("create", "update", "promote")) / count, 1)
     found["peak_memory_mb"] = round(meter.memory(), 1)
     found["doing"] = "idle and restarts"
-    found["idle"] = await _idle(meter)
-    found["restart_settled"] = await _restart(cluster)
+    found["idle"] = await idle(meter)
+    found["restart_settled"] = await restart(cluster)
     found["apply_to_weight_one_by_one_ms"] = await _singles(work)
     await work.update("argoproj/rollouts-demo:yellow")
     await work.until("Paused")
-    await _calm(_meter(cluster))
-    found["restart_in_mid_canary"] = await _restart(cluster)
-    found["peak_memory_after_restart_mb"] = round(_meter(cluster).memory(), 1)
+    await calm(meter_of(cluster))
+    found["restart_in_mid_canary"] = await restart(cluster)
+    found["peak_memory_after_restart_mb"] = round(meter_of(cluster).memory(), 1)
 
 
 @asynccontextmanager
@@ -134,11 +134,11 @@ def _kubelet(cluster: Cluster) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, str(program), str(cluster.plane.kubeconfig())])
 
 
-def _meter(cluster: Cluster) -> Meter:
+def meter_of(cluster: Cluster) -> Meter:
     return Meter(cluster.processes["controller"].pid, cluster.metrics_port)
 
 
-async def _calm(meter: Meter) -> None:
+async def calm(meter: Meter) -> None:
     """Return when the controller sends no API calls except for its lease. The cost of the measurement is excluded."""
     quiet = 0
     while quiet < 2:
@@ -153,20 +153,20 @@ async def _calm(meter: Meter) -> None:
         quiet = 0 if spent - Counter({"Put Lease": spent["Put Lease"]}) else quiet + 1
 
 
-async def _idle(meter: Meter) -> dict[str, Any]:
+async def idle(meter: Meter, seconds: float = IDLE_SECONDS) -> dict[str, Any]:
     calls, before = meter.calls(), meter.cpu()
-    await asyncio.sleep(IDLE_SECONDS)
+    await asyncio.sleep(seconds)
     spent = meter.cpu() - before
-    return {"cpu_s_per_30_s": round(spent, 3), "calls": dict(meter.calls() - calls)}
+    return {f"cpu_s_per_{seconds:g}_s": round(spent, 3), "calls": dict(meter.calls() - calls)}
 
 
-async def _restart(cluster: Cluster) -> dict[str, Any]:
+async def restart(cluster: Cluster) -> dict[str, Any]:
     """Stops it in order and starts it again. `calm_s`: the time until the queue is empty and the CPU is idle."""
     cluster.kill("controller", signal.SIGTERM)
     began = time.monotonic()
     await asyncio.to_thread(cluster.start_controller)
     ready = time.monotonic() - began
-    meter = _meter(cluster)
+    meter = meter_of(cluster)
     calm, busy = time.monotonic(), meter.cpu()
     while time.monotonic() - calm < CALM_SECONDS:
         await asyncio.sleep(0.1)
@@ -202,7 +202,7 @@ def percentiles(seconds: list[float]) -> dict[str, float]:
     return {"count": len(found), "mean": round(statistics.mean(found), 1), **picked, "max": round(found[-1], 1)}
 
 
-def _option(words: list[str], name: str) -> str:
+def option(words: list[str], name: str) -> str:
     """Removes an option with its value from the words; "" where it is not given."""
     if name not in words:
         return ""
@@ -214,8 +214,8 @@ def _option(words: list[str], name: str) -> str:
 
 def main() -> None:
     words = sys.argv[1:]
-    minutes = _option(words, "--minutes")
-    routers = (_option(words, "--router") or "nginx").split(",")
+    minutes = option(words, "--minutes")
+    routers = (option(words, "--router") or "nginx").split(",")
     if unknown := set(routers) - ROUTERS.keys():
         sys.exit(f"scale.py: --router {', '.join(sorted(unknown))}: use {', '.join(ROUTERS)}")
     counts = [int(word.replace(",", "")) for word in words] or COUNTS
@@ -223,13 +223,13 @@ def main() -> None:
         program = binary()
         for count in counts:
             for router in routers:
-                print(json.dumps(_alone(program, count, router, 60 * float(minutes) if minutes else None)), flush=True)
+                print(json.dumps(alone(program, count, router, 60 * float(minutes) if minutes else None)), flush=True)
     except (NoBinary, NoNetwork) as error:
         print(f"scale.py: {error}", file=sys.stderr)
         sys.exit(1)
 
 
-def _alone(program: Path, count: int, router: str, seconds: float | None) -> dict[str, Any]:
+def alone(program: Path, count: int, router: str, seconds: float | None) -> dict[str, Any]:
     """Measures on a control plane of its own, with the definitions of all routers."""
     with own_network():
         directory = Path(tempfile.mkdtemp(prefix="serinus-scale-"))

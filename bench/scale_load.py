@@ -91,13 +91,14 @@ class Load:
             self.weights.setdefault(key, time.monotonic() - self.asked[key])
             self._weight_seen.set()
 
-    async def create(self) -> None:
+    async def create(self, keys: Iterable[tuple[str, str]] | None = None) -> None:
+        """All, or these alone."""
         for i in range(SPACES):
             try:
                 await self._client.create(NAMESPACES, {"metadata": {"name": f"{self._prefix}-{i}"}})
             except AlreadyExists:
                 continue
-        await self._each(self.keys, self._create)
+        await self._each(self.keys if keys is None else list(keys), self._create)
 
     async def _create(self, key: tuple[str, str]) -> None:
         space, name = key
@@ -107,9 +108,9 @@ class Load:
             await self._client.create(resource, route, space)
         await self._client.create(ROLLOUTS, _rollout(name, self._routing.canary(name)), space)
 
-    async def update(self, image: str) -> None:
+    async def update(self, image: str, keys: Iterable[tuple[str, str]] | None = None) -> None:
         self.weights.clear()
-        await self._each(self.keys, lambda key: self.update_one(key, image))
+        await self._each(self.keys if keys is None else list(keys), lambda key: self.update_one(key, image))
 
     async def update_one(self, key: tuple[str, str], image: str) -> None:
         self.asked[key] = time.monotonic()
@@ -135,10 +136,10 @@ class Load:
 
         await self._each(self.keys if keys is None else list(keys), one)
 
-    async def until(self, phase: str) -> None:
-        """Returns when every Rollout has this phase; ends the program after `patience`."""
+    async def until(self, phase: str, keys: Iterable[tuple[str, str]] | None = None) -> None:
+        """Returns when every Rollout, or each of these, has this phase; ends the program after `patience`."""
         self._wanted = phase
-        self._missing = {key for key in self.keys if self._phases.get(key) != phase}
+        self._missing = {key for key in (self.keys if keys is None else keys) if self._phases.get(key) != phase}
         self._reached.clear()
         if not self._missing:
             return
