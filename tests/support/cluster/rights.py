@@ -43,13 +43,14 @@ def used(audit: Path, account: str) -> set[Right]:
     return {_right(entry) for entry in _of(audit, account) if not _refused(entry)}
 
 
-def refused(audit: Path, account: str = "") -> list[str]:
-    """The requests that were denied to it; without `account`, to all service accounts."""
-    return sorted({f"{entry['verb']} {entry['requestURI']}" for entry in _of(audit, account) if _refused(entry)})
+def refused(audit: Path, account: str = "", *, since: int = 0) -> list[str]:
+    """The requests that were denied to it; without `account`, to all service accounts. `since`: a size of the log, in bytes."""
+    entries = _of(audit, account, since)
+    return sorted({f"{entry['verb']} {entry['requestURI']}" for entry in entries if _refused(entry)})
 
 
-def _of(audit: Path, account: str) -> Iterator[dict[str, Any]]:
-    for line in audit.read_text().splitlines():
+def _of(audit: Path, account: str, since: int = 0) -> Iterator[dict[str, Any]]:
+    for line in audit.read_bytes()[since:].splitlines():
         entry = json.loads(line)
         who = entry["user"]["username"]
         if (who == account or (not account and who.startswith("system:serviceaccount:"))) and "objectRef" in entry:

@@ -36,10 +36,10 @@ def python() -> dict[str, Path | bytes]:
 
 
 def packages(source: Path = REPOSITORY) -> dict[str, Path | bytes]:
-    """The same of Serinus in the checkout `source`, and of the packages of requirements.lock that are installed here."""
+    """The same of Serinus in the checkout `source` alone, and of the packages of requirements.lock that are installed here."""
     found: dict[str, Path | bytes] = {}
     names = re.findall(r"^([A-Za-z0-9._-]+)==", (REPOSITORY / "requirements.lock").read_text(), re.MULTILINE)
-    for name in {*names, "serinus"} - {"setuptools"}:
+    for name in set(names) - {"setuptools"}:
         for place, file in _files(name):
             found[f"{PACKAGES}/{place}"] = file
     for file in (source / "serinus").rglob("*"):
