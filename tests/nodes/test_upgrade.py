@@ -1,24 +1,31 @@
-"""The controller of the version before is replaced by this one in mid-update under load, and comes back."""
+"""The controller of the version before is replaced by this one in mid-update under load, and comes back.
+
+With `$SERINUS_IMAGE`, an archive of `make image`, the version before runs from the image that `make image` builds of its commit.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from serinus.install.installation import NAME
+from tests.support.cluster.binary import NoBinary
 from tests.support.nodes.helm_release import CHART, Release
 from tests.support.nodes.images import PREVIOUS, previous_controller
-from tests.support.nodes.installed import HOME
+from tests.support.nodes.installed import HOME, RELEASED, imported
 from tests.support.nodes.node import Node
+from tests.support.nodes.previous_image import previous_image
 from tests.support.nodes.python_files import REPOSITORY
 from tests.support.nodes.shop import Shop, rollout, service
 from tests.support.previous_version import NoPrevious, previous
 
-UNTAGGED = "097f3baa8c5d8e42ac2e9cab0d5cfa4cc6014504"
-"""The version before while no version has a tag: the first commit whose controller runs with the packages of today."""
+UNTAGGED = "9fcdb712bdb876e5bc4e7daf182d681bd1496780" if RELEASED else "097f3baa8c5d8e42ac2e9cab0d5cfa4cc6014504"
+"""The version before while no version has a tag: the first commit that `make image` builds, or the first commit whose controller
+runs with the packages of today."""
 CANARY = {
     "canary": {
         "maxSurge": 1,
@@ -44,46 +51,56 @@ BLUE_GREEN = {
 JSONPATH = "jsonpath={.items[*].status.containerStatuses[*].restartCount}"
 
 
+@dataclass(frozen=True)
+class Version:
+    """`source`: its checkout, with the chart and the definitions. `image`: its name on the node."""
+
+    source: Path
+    image: str
+
+
 @pytest.fixture(scope="module")
-def old(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sources of the version before, whose image the node has."""
+def old(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Version:
+    """The version before, whose image the node has."""
     directory = tmp_path_factory.mktemp("previous")
     try:
-        _, source = previous(UNTAGGED, directory / "source", "serinus", "install")
-    except NoPrevious as error:
+        commit, source = previous(UNTAGGED, directory / "source", "serinus", "install")
+        if RELEASED:
+            return Version(source, imported(node, previous_image(commit), "localhost/serinus-previous"))
+    except (NoPrevious, NoBinary) as error:
         pytest.skip(str(error))
     node.import_images(previous_controller(directory / "image.tar", source))
-    return source
+    return Version(source, PREVIOUS)
 
 
 @pytest.fixture(scope="module")
-def before(release: Release, old: Path) -> Release:
+def before(release: Release, old: Version) -> Release:
     """The version before leads."""
-    _define(release.node, old)
-    release.install(source=old, of=PREVIOUS)
+    _define(release.node, old.source)
+    release.install(source=old.source, of=old.image)
     return release
 
 
 @pytest.fixture(scope="module")
-def after(release: Release, old: Path) -> Release:
+def after(release: Release, old: Version) -> Release:
     """This version leads, and replaced the one before."""
     if not release.installed():
-        _define(release.node, old)
-        release.install(source=old, of=PREVIOUS)
+        _define(release.node, old.source)
+        release.install(source=old.source, of=old.image)
         _upgrade(release)
     return release
 
 
-def test_updates_under_way_continue_after_an_upgrade(before: Release, shop: Shop, second: Shop) -> None:
+def test_updates_under_way_continue_after_an_upgrade(before: Release, old: Version, shop: Shop, second: Shop) -> None:
     """The definitions first, then the controllers."""
     replaced(shop, second, lambda: _upgrade(before))
-    assert _image(before) != PREVIOUS
+    assert _image(before) != old.image
 
 
-def test_updates_under_way_continue_after_a_way_back(after: Release, shop: Shop, second: Shop) -> None:
+def test_updates_under_way_continue_after_a_way_back(after: Release, old: Version, shop: Shop, second: Shop) -> None:
     """`helm rollback` leaves the newer definitions."""
     replaced(shop, second, after.rollback)
-    assert _image(after) == PREVIOUS
+    assert _image(after) == old.image
 
 
 def replaced(canary: Shop, blue_green: Shop, act: Callable[[], None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tarfile
 from pathlib import Path
 
 import yaml
@@ -55,11 +56,17 @@ def uninstall(node: Node) -> None:
 
 def image(node: Node) -> str:
     """The name of this run's image, which the node has then."""
-    if not RELEASED:
-        return CONTROLLER
-    name = "localhost/serinus-released"
-    node.import_images(RELEASED, name)
-    return f"{name}:{RELEASED.name.split('-')[1]}"
+    return imported(node, RELEASED, "localhost/serinus-released") if RELEASED else CONTROLLER
+
+
+def imported(node: Node, archive: Path, name: str) -> str:
+    """The name of the image in an archive of `make image`, which the node has then: `name` with the image's own tag."""
+    node.import_images(archive, name)
+    with tarfile.open(archive) as files:
+        index = files.extractfile("index.json")
+        assert index is not None
+        (manifest,) = json.loads(index.read())["manifests"]
+    return f"{name}:{manifest['annotations']['org.opencontainers.image.ref.name']}"
 
 
 def ready(node: Node) -> None:
