@@ -95,9 +95,9 @@ class Istio:
         self._run("istiod", str(self._istiod / "istiod"), "discovery", *arguments, **ENVIRONMENT)
         self._await("istiod", http, "/ready")
         admin = free_port(HOST, 0)
-        bootstrap = self._directory / "envoy.yaml"
-        bootstrap.write_text(yaml.safe_dump(_bootstrap(xds, admin)))
-        command = ["-c", str(bootstrap), "--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning"]
+        settings = self._directory / "envoy.yaml"
+        settings.write_text(yaml.safe_dump(bootstrap(xds, admin)))
+        command = ["-c", str(settings), "--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning"]
         self._run("envoy", str(self._envoy), *command)
         self._await("envoy", admin, "/ready")
 
@@ -139,8 +139,8 @@ def status(port: int, path: str, host: str = "") -> int:
         connection.close()
 
 
-def _bootstrap(xds: int, admin: int) -> dict[str, object]:
-    """Of an Envoy that is the ingress gateway of istiod at `xds`."""
+def bootstrap(xds: int, admin: int, *, discovery: str = HOST, admin_host: str = HOST) -> dict[str, object]:
+    """Of an Envoy that is the ingress gateway of istiod at the port `xds` of the address `discovery`."""
     metadata = {
         "CLUSTER_ID": "Kubernetes",
         "NAMESPACE": SPACE,
@@ -160,7 +160,7 @@ def _bootstrap(xds: int, admin: int) -> dict[str, object]:
         },
         "load_assignment": {
             "cluster_name": "xds-grpc",
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(xds)}}]}],
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(discovery, xds)}}]}],
         },
     }
     return {
@@ -170,7 +170,7 @@ def _bootstrap(xds: int, admin: int) -> dict[str, object]:
             "metadata": metadata,
             "locality": {},
         },
-        "admin": {"address": _address(admin)},
+        "admin": {"address": _address(admin_host, admin)},
         "dynamic_resources": {
             "ads_config": {
                 "api_type": "GRPC",
@@ -185,5 +185,5 @@ def _bootstrap(xds: int, admin: int) -> dict[str, object]:
     }
 
 
-def _address(port: int) -> dict[str, object]:
-    return {"socket_address": {"address": HOST, "port_value": port}}
+def _address(host: str, port: int) -> dict[str, object]:
+    return {"socket_address": {"address": host, "port_value": port}}

@@ -24,9 +24,9 @@ def host(router: str) -> str:
     return f"{router}.test"
 
 
-def objects(router: str, color: str, *, port: int = 80, slow: bool = False) -> list[Json]:
-    """All that is applied. `port`: of the ingress gateway of Istio. `slow`: pods take 3 s to start and 2 s to stop."""
-    return [_service(NAME), _service(CANARY), *_routes(router, port), rollout(router, color, slow=slow)]
+def objects(router: str, color: str, *, port: int = 80, bind: str = "127.0.0.1", slow: bool = False) -> list[Json]:
+    """All that is applied. `port`, `bind`: where the ingress gateway of Istio listens. `slow`: pods take 3 s to start and 2 s to stop."""
+    return [_service(NAME), _service(CANARY), *_routes(router, port, bind), rollout(router, color, slow=slow)]
 
 
 def rollout(router: str, color: str, *, slow: bool = False) -> Json:
@@ -60,7 +60,7 @@ def _routing(router: str) -> Json:
     return {"istio": {"virtualService": {"name": NAME}, **rule}}
 
 
-def _routes(router: str, port: int) -> list[Json]:
+def _routes(router: str, port: int, bind: str) -> list[Json]:
     if router == "nginx":
         path = {"path": "/", "pathType": "Prefix", "backend": {"service": {"name": NAME, "port": {"number": 80}}}}
         rules = [{"host": host(router), "http": {"paths": [path]}}]
@@ -77,11 +77,11 @@ def _routes(router: str, port: int) -> list[Json]:
             _object("traefik.io/v1alpha1", "IngressRoute", {"entryPoints": ["web"], "routes": [match]}),
             _object("traefik.io/v1alpha1", "TraefikService", {"weighted": {"services": backends}}),
         ]
-    return _istio(router, port)
+    return _istio(router, port, bind)
 
 
-def _istio(router: str, port: int) -> list[Json]:
-    server = {"port": {"number": port, "name": "http", "protocol": "HTTP"}, "bind": "127.0.0.1", "hosts": ["*"]}
+def _istio(router: str, port: int, bind: str) -> list[Json]:
+    server = {"port": {"number": port, "name": "http", "protocol": "HTTP"}, "bind": bind, "hosts": ["*"]}
     gateway = {"selector": {"istio": "ingressgateway"}, "servers": [server]}
     stable, canary = {"host": NAME}, {"host": CANARY}
     rules: list[Json] = []

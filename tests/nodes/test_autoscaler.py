@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.cluster.binary import NoBinary
 from tests.support.instance.live import eventually
-from tests.support.nodes.metrics_server import measured, metrics_server
+from tests.support.nodes.addons.metrics_server import measured, metrics_server
 from tests.support.nodes.node import Node
 from tests.support.nodes.shop import Shop, rollout, service
 

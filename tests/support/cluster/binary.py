@@ -36,7 +36,7 @@ class NoBinary(Exception):
 def binary() -> Path:
     """The program; it is built if missing. NoBinary if the build is impossible."""
     name = f"controlplane-{fingerprint(SOURCE)}"
-    return built(name, lambda place: build_kubernetes(SOURCE, place, "control plane"), lock="lock")
+    return built(name, lambda place: build_modules(SOURCE, place, "control plane"), lock="lock")
 
 
 def built(name: str, build: Callable[[Path], None], *, lock: str) -> Path:
@@ -80,14 +80,14 @@ def fingerprint(source: Path) -> str:
     return found.hexdigest()[:12]
 
 
-def build_kubernetes(source: Path, place: Path, name: str) -> None:
-    """Build the main package in `source` from Kubernetes' modules, and remove builds of older sources. `name` is for errors."""
+def build_modules(source: Path, place: Path, name: str) -> None:
+    """Build the main package in `source` from its Go modules, and remove builds of older sources. `name` is for errors."""
     go = shutil.which("go")
     if go is None:
         raise NoBinary(f"Go is not installed, which builds the {name}: install it from https://go.dev/dl")
     listed = _run([go, "list", "-deps", "."], source, name)
     if listed.returncode:
-        raise NoBinary(f"the modules of Kubernetes cannot be had here: {listed.stderr.strip()[-300:]}")
+        raise NoBinary(f"the Go modules of the {name} cannot be had here: {listed.stderr.strip()[-300:]}")
     _, minor, _ = VERSION.split(".")
     link = f"-s -w -X k8s.io/component-base/version.gitVersion={VERSION}"
     link += f" -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor={minor}"

@@ -15,6 +15,9 @@ GATEWAY = "10.244.0.1/24"
 """The bridge's own address in the pods' network."""
 API_SERVICE = "10.96.0.1"
 """The first address of the Services' range: the API server, for pods."""
+DNS_SERVICE = "10.96.0.10"
+"""The name server of pods, where a test installs one."""
+DOMAIN = "cluster.local"
 SANDBOX = "localhost/init:1"
 """The image of the first container of each pod."""
 CONFLIST = "10-bridge.conflist"
@@ -91,7 +94,8 @@ def kubelet(places: Places, cgroup: str) -> str:
         # Its port is reached in the tests' network alone.
         "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
         "authorization": {"mode": "AlwaysAllow"},
-        "clusterDomain": "cluster.local",
+        "clusterDNS": [DNS_SERVICE],
+        "clusterDomain": DOMAIN,
         "containerRuntimeEndpoint": f"unix://{places.socket}",
         "evictionHard": {"memory.available": "50Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
         "imageGCHighThresholdPercent": 100,

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support.cluster.binary import NoBinary, build_kubernetes, built, fingerprint, seconds_left
+from tests.support.cluster.binary import NoBinary, build_modules, built, fingerprint, seconds_left
 from tests.support.cluster.network import outside
 
 SOURCES = Path(__file__).with_name("programs")
@@ -31,7 +31,7 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 def node_program() -> Path:
     """Kubelet, kube-proxy and kube-scheduler; built if missing. NoBinary if that is impossible."""
     source = SOURCES / "kubernetes"
-    return built(f"node-{fingerprint(source)}", lambda place: build_kubernetes(source, place, "node"), lock="node.lock")
+    return built(f"node-{fingerprint(source)}", lambda place: build_modules(source, place, "node"), lock="node.lock")
 
 
 def init_program() -> Path:

@@ -19,12 +19,12 @@ from pathlib import Path
 from tests.support.cluster.binary import NoBinary, binary
 from tests.support.cluster.cluster import BIN
 from tests.support.cluster.network import NoNetwork, ask_for_network, own_network
+from tests.support.nodes.addons.traefik import install_traefik
 from tests.support.nodes.images import build_images
 from tests.support.nodes.installed import install
 from tests.support.nodes.machine import Machine
 from tests.support.nodes.node import Node
 from tests.support.nodes.programs import ask_for_packages, init_program, node_program
-from tests.support.nodes.traefik import install_traefik
 
 
 @contextmanager
