@@ -29,7 +29,7 @@ async def test_connections_are_kept_and_used_again(world: World) -> None:
         answer = await world.http.request("GET", f"{world.url}/x", headers={"X-Own": "1"})
         assert (answer.status, answer.text) == (200, "1")
         peers.add(answer.headers["date"])
-    session = world.http._session  # pyright: ignore[reportPrivateUsage]
+    session = world.http._sessions[True]  # pyright: ignore[reportPrivateUsage]
     assert session is not None
     assert session.connector is not None
     assert len(session.connector._conns) == 1  # pyright: ignore

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -107,6 +109,26 @@ async def test_a_measurement_shows_its_value_and_its_times(world: World) -> None
     assert (asked.method, asked.query, asked.headers["x-team"], asked.body) == ("GET", {"a": "b"}, "a", b"")
     plain = await world.measured("web", {"url": f"{world.url}/value"})
     assert plain.value == '{"value":0.99}'
+
+
+async def test_each_measurement_has_a_connection_of_its_own(world: World) -> None:
+    """A Service divides connections: a kept one would stay with a pod of the version before, after a switch of the selector."""
+    connections = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        with suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        config = {"url": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"}
+        for _ in range(3):
+            assert (await world.measured("web", config)).value == "1"
+    assert connections == 3
 
 
 async def test_json_bodies_are_sent_as_json(world: World) -> None:

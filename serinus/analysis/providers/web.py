@@ -60,6 +60,9 @@ class Web(QueryProvider[WebConfig]):
             body = msgspec.json.encode(config.json_body)
             headers = {k: v for k, v in headers.items() if k.lower() != "content-type"}
             headers["Content-Type"] = "application/json"
+        if not any(key.lower() == "connection" for key in headers):
+            # A kept connection to a Service stays with its pod. After a switch of the selector that pod is another version's.
+            headers["Connection"] = "close"
         seconds = config.timeout_seconds if config.timeout_seconds > 0 else DEFAULT_SECONDS
         oauth2 = config.authentication.oauth2 if config.authentication else None
         http = call.reach.http

@@ -80,7 +80,8 @@ class Http:
 
     def __init__(self, largest: int = LARGEST_ANSWER, longest: float = LONGEST_SECONDS) -> None:
         self._largest, self._longest = largest, longest
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        """By whether their connections are kept."""
         self._proxies: dict[tuple[str, str], str | None] = {}
 
     async def __aenter__(self) -> Http:
@@ -92,8 +93,8 @@ class Http:
         await self.close()
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        for session in self._sessions.values():
+            await session.close()
 
     async def request(
         self,
@@ -110,7 +111,8 @@ class Http:
         """The response, with any status. ProviderError if it takes more than `seconds`, or is too large.
 
         `insecure`: the server's certificate is not checked. `shown`: the URL for messages; None: `url` without query
-        and credentials. `follow`: redirects are followed, not returned.
+        and credentials. `follow`: redirects are followed, not returned. With the header `Connection: close` the
+        request has a connection of its own.
         """
         seconds = min(seconds, self._longest)
         name = bare(url if shown is None else shown) or "the request"
@@ -120,8 +122,9 @@ class Http:
             raise _lasting(f"{name!r} is no URL: it begins with http:// or https:// and a host")
         _check_headers(f"{method} {name}", headers or {})
         status = 0
+        kept = all(k.lower() != "connection" or v.lower() != "close" for k, v in (headers or {}).items())
         try:
-            async with self._opened().request(
+            async with self._opened(kept).request(
                 method,
                 target,
                 headers=headers,
@@ -160,18 +163,23 @@ class Http:
             self._proxies[key] = None if bypassed else urllib.request.getproxies().get(key[0])
         return self._proxies[key]
 
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None or self._session.closed:
+    def _opened(self, kept: bool) -> aiohttp.ClientSession:
+        session = self._sessions.get(kept)
+        if session is None or session.closed:
             # Lanes limit connections by namespace. With a total limit, or one by host, a namespace could block others.
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_SECONDS, resolver=Lookups())
-            self._session = aiohttp.ClientSession(
+            connector = (
+                aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_SECONDS, resolver=Lookups())
+                if kept
+                else aiohttp.TCPConnector(limit=0, force_close=True, resolver=Lookups())
+            )
+            session = self._sessions[kept] = aiohttp.ClientSession(
                 connector=connector,
                 headers={"User-Agent": "serinus", "Accept-Encoding": ENCODINGS},
                 auto_decompress=False,
                 skip_auto_headers=("Content-Type",),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
-        return self._session
+        return session
 
 
 @lru_cache(maxsize=4096)
