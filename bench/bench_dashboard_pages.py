@@ -4,7 +4,8 @@ Each page is the stream of a browser's list, read as fast as it comes. All users
 gives a Rollout a new message. The memory of the server is read each 10 seconds. At the end each page must have the last message of
 each Rollout: otherwise a change was lost.
 
-`--minutes` for the length, 60 for the hour of the promise; `--rollouts`, `--pages`, `--rate` for another load. Needs the dev tools.
+`--minutes` for the length, 60 for the hour of the promise; `--rollouts`, `--pages`, `--rate` for another load. `--focused N`: N
+of the pages show a Rollout each instead of the list. All pages open in one moment, or `--at-once N` of them. Needs the dev tools.
 """
 
 from __future__ import annotations
@@ -47,15 +48,17 @@ class _Rows(msgspec.Struct):
 
 @dataclass
 class Page:
-    """One user's list: the messages that it shows."""
+    """One user's list, or his page of the Rollout `focus`: the messages that it shows."""
 
     user: str
+    focus: str = ""
     messages: dict[str, str] = field(default_factory=dict[str, str])
     complete: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def follow(self, port: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 22)
-        head = f"GET /rollouts/api/ui/v1/stream HTTP/1.1\r\nHost: localhost:{port}\r\n"
+        query = f"?rollout=default/{self.focus}" if self.focus else ""
+        head = f"GET /rollouts/api/ui/v1/stream{query} HTTP/1.1\r\nHost: localhost:{port}\r\n"
         head += f"X-Serinus-Proxy-Secret: {SECRET}\r\nX-Forwarded-User: {self.user}\r\n\r\n"
         writer.write(head.encode())
         try:
@@ -63,6 +66,8 @@ class Page:
                 event = await reader.readuntil(b"\n\n")
                 if (at := event.find(b"event: rows\ndata: ")) >= 0:
                     self.take(msgspec.json.decode(event[at + 18 :].split(b"\n")[0], type=_Rows))
+                elif (at := event.find(b"event: rollout\ndata: ")) >= 0:
+                    self.take(_Rows([msgspec.json.decode(event[at + 21 :].split(b"\n")[0], type=_Row)], all=True))
         finally:
             writer.close()
 
@@ -71,26 +76,36 @@ class Page:
         if told.all:
             self.complete.set()
 
+    def lacks(self, last: dict[str, str]) -> int:
+        """Rollouts of which it shows another message than the last one."""
+        names = [self.focus] if self.focus in last else [] if self.focus else last
+        return sum(self.messages.get(name) != last[name] for name in names)
+
 
 async def loaded(kubeconfig: str, pid: int, port: int, given: argparse.Namespace) -> dict[str, Any]:
     empty = memory_of(pid)
-    pages = [Page(f"user-{number}") for number in range(given.pages)]
+    focused = [f"app-{number:04}" for number in range(given.focused)] + [""] * (given.pages - given.focused)
+    pages = [Page(f"user-{number}", focus) for number, focus in enumerate(focused)]
     async with asyncio.TaskGroup() as group:
-        following = [group.create_task(page.follow(port)) for page in pages]
-        for page in pages:
-            await page.complete.wait()
+        following: list[asyncio.Task[None]] = []
+        for first in range(0, len(pages), given.at_once or len(pages)):
+            now = pages[first : first + (given.at_once or len(pages))]
+            following += [group.create_task(page.follow(port)) for page in now]
+            for page in now:
+                await page.complete.wait()
         opened = memory_of(pid)
         last, memory, rate = await changed(kubeconfig, pid, given)
-        while any(page.messages.get(name) != text for page in pages for name, text in last.items()):
+        while any(page.lacks(last) for page in pages):
             await asyncio.sleep(0.1)
             if time.monotonic() > given.until:
                 break
-        lost = sum(page.messages.get(name) != text for page in pages for name, text in last.items())
+        lost = sum(page.lacks(last) for page in pages)
         for task in following:
             task.cancel()
     return {
         "rollouts": given.rollouts,
         "pages": given.pages,
+        "of_which_show_a_rollout": given.focused,
         "minutes": given.minutes,
         "changes_per_second": round(rate, 1),
         "memory_mb_without_a_page": round(empty, 1),
@@ -171,6 +186,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rollouts", type=int, default=5000)
     parser.add_argument("--pages", type=int, default=200)
+    parser.add_argument("--focused", type=int, default=0)
+    parser.add_argument("--at-once", type=int, default=0)
     parser.add_argument("--rate", type=float, default=50.0)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--kubeconfig", help="an API server that this bench has filled, instead of one of its own")

@@ -8,21 +8,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 import msgspec
 
-from serinus.api.meta import ObjectMeta
 from serinus.api.resources import DEPLOYMENTS, EVENTS
+from serinus.dashboard.event_feed import EventFeed
 from serinus.dashboard.hub import Hub
 from serinus.dashboard.identity.viewer import Viewer, without
 from serinus.dashboard.store import World
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError
-from serinus.kube.informer import Informer, Key
+from serinus.kube.informer import Key
 from serinus.view.rollout_info import Surroundings
 
 Json = dict[str, Any]
@@ -31,37 +30,20 @@ LOOK_SECONDS = 0.5
 """Seconds between checks that the API server still answers."""
 
 
-class KeptEvent(msgspec.Struct, rename="camel", omit_defaults=True):
-    """The displayed fields of an Event."""
-
-    metadata: ObjectMeta
-    type: str = ""
-    reason: str = ""
-    message: str = ""
-    count: int | None = None
-    first_timestamp: str | None = None
-    last_timestamp: str | None = None
-    event_time: str | None = None
-    source: dict[str, str] | None = None
-    reporting_component: str = ""
-
-
-@dataclass
-class _Watched:
-    """The Events of a Rollout that is shown on an open page."""
-
-    informer: Informer[KeptEvent]
-    task: asyncio.Task[None]
-    pages: int = field(default=0)
-
-
 class Service:
     """`home`: the user's namespace. `rest_after`: seconds without a page or a call after which the watches stop until
-    the next request; None for never.
+    the next request; None for never. `for_team`: `client` is that of the dashboard's own account.
     """
 
     def __init__(
-        self, client: Client, clock: Clock, rng: Random, *, home: str = "default", rest_after: float | None = None
+        self,
+        client: Client,
+        clock: Clock,
+        rng: Random,
+        *,
+        home: str = "default",
+        rest_after: float | None = None,
+        for_team: bool = False,
     ) -> None:
         self.clock, self.home = clock, home
         self._rest_after = rest_after
@@ -74,7 +56,7 @@ class Service:
         self._confined = ""
         """Why only the user's own namespace is watched; empty if all are."""
         self.world = self._new_world("")
-        self._events: dict[Key, _Watched] = {}
+        self._for_team, self._feeds = for_team, dict[str, EventFeed]()
 
     def asked(self) -> None:
         """Notes a request and restarts stopped watches."""
@@ -175,38 +157,24 @@ class Service:
         rollout, around = found
         refusals = await viewer.rights.refusals(key[0])
         around.workload = await self._workload(rollout, viewer)
-        watched = self._events.get(key) if EVENTS not in await viewer.lacks(key[0]) else None
-        events = watched.informer.items.values() if watched else ()
+        events = self._events(key).of(key) if EVENTS not in await viewer.lacks(key[0]) else ()
         why = await viewer.reasons.of(key, _mark(rollout, around))
         shown = [msgspec.to_builtins(e) for e in events]
         return detail(rollout, around, refusals, shown, why, viewer.reasons.templates(key))
 
     @contextmanager
     def looking_at(self, key: Key) -> Generator[None]:
-        """Watches the Rollout's Events while a page shows it."""
-        watched = self._events.get(key) or self._follow(key)
-        watched.pages += 1
-        try:
+        """Follows the Rollout's Events while a page shows it."""
+        with self._events(key).looking_at(key):
             yield
-        finally:
-            watched.pages -= 1
-            if not watched.pages:
-                watched.task.cancel()
-                self._events.pop(key, None)
 
-    def _follow(self, key: Key) -> _Watched:
-        informer = Informer(
-            self._client,
-            EVENTS,
-            KeptEvent,
-            namespace=key[0],
-            fields=f"involvedObject.kind=Rollout,involvedObject.name={key[1]}",
-            clock=self.clock,
-            rng=self._rng,
-        )
-        informer.on_change(lambda _old, _new: self.hub.changed(key))
-        self._events[key] = watched = _Watched(informer, asyncio.ensure_future(informer.run()))
-        return watched
+    def _events(self, key: Key) -> EventFeed:
+        """One for all namespaces for a team, whose dashboard may watch them all. A single user may have rights in some
+        namespaces alone, and few pages."""
+        scope = self.world.namespace or ("" if self._for_team else key[0])
+        if scope not in self._feeds:
+            self._feeds[scope] = EventFeed(self._client, self.clock, self._rng, self.hub.changed, scope)
+        return self._feeds[scope]
 
     async def _workload(self, rollout: Json, viewer: Viewer) -> Json | None:
         reference: Json = rollout["spec"].get("workloadRef") or {}

@@ -26,6 +26,9 @@ Json = dict[str, Any]
 AROUND = (REPLICA_SETS, PODS, EXPERIMENTS, ANALYSIS_RUNS, EVENTS)
 """The kinds of the objects around a Rollout."""
 
+AT_ONCE = 8
+"""Namespaces whose rights are asked for at the same time."""
+
 KEPT_OF_ONE = 2
 """Snapshots cached for each user of a team: those of the pages that he looks at."""
 
@@ -56,9 +59,12 @@ class Viewer:
         """Those of the namespaces whose Rollouts he may list. Without an answer of the API server it is none."""
         if self.who is None or not await self._lacks("", ROLLOUTS):
             return namespaces
-        ordered = sorted(namespaces)
-        answers = await asyncio.gather(*(self._lacks(namespace, ROLLOUTS) for namespace in ordered))
-        return frozenset(namespace for namespace, why in zip(ordered, answers, strict=True) if not why)
+        ordered, found = sorted(namespaces), set[str]()
+        for start in range(0, len(ordered), AT_ONCE):
+            now = ordered[start : start + AT_ONCE]
+            answers = await asyncio.gather(*(self._lacks(namespace, ROLLOUTS) for namespace in now))
+            found |= {namespace for namespace, why in zip(now, answers, strict=True) if not why}
+        return found
 
     async def sees(self, namespace: str) -> bool:
         """Whether he may list the Rollouts of the namespace."""
@@ -68,8 +74,8 @@ class Viewer:
         """Kind of the objects around a Rollout that he may not list there -> reason."""
         if self.who is None:
             return {}
-        answers = await asyncio.gather(*(self._lacks_anywhere(namespace, kind) for kind in AROUND))
-        return {kind: why for kind, why in zip(AROUND, answers, strict=True) if why}
+        # One after the other: of 200 users who come in one moment, each has one waiting request in memory.
+        return {kind: why for kind in AROUND if (why := await self._lacks_anywhere(namespace, kind))}
 
     async def _lacks_anywhere(self, namespace: str, resource: Resource) -> str:
         return await self._lacks("", resource) and await self._lacks(namespace, resource)

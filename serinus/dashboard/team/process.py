@@ -37,7 +37,7 @@ async def run_team(
     stop, clock = stop_signal(), SystemClock()
     own = HttpsHandler(connection, at_once=AT_ONCE)
     nobody = HttpsHandler(anonymous(connection), at_once=AT_ONCE)
-    service = Service(Client(own, user_agent=AGENT), clock, Random(), home=connection.namespace)
+    service = Service(Client(own, user_agent=AGENT), clock, Random(), home=connection.namespace, for_team=True)
     try:
         async with aiohttp.ClientSession(trust_env=True) as http:
             gate = team_gate(settings, service, nobody, own, clock, http)

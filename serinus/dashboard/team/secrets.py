@@ -10,10 +10,12 @@ import hmac
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
 
 Json = dict[str, Any]
 
@@ -72,7 +74,11 @@ class Secrets:
 
 
 class Sealer:
-    """Encrypts and authenticates values for one purpose: a value of another purpose does not open."""
+    """Encrypts and authenticates values for one purpose: a value of another purpose does not open.
+
+    The library takes six megabytes of memory, so it is imported with the first cookie: users who come through a proxy have
+    none.
+    """
 
     def __init__(self, secrets: Secrets, purpose: str) -> None:
         self._secrets, self._purpose = secrets, purpose.encode()
@@ -87,6 +93,8 @@ class Sealer:
 
     def open(self, sealed: str, now: float) -> Json | None:
         """The value; None if it was not sealed here or its `until` has passed."""
+        from cryptography.fernet import InvalidToken
+
         try:
             value = msgspec.json.decode(self._cipher().decrypt(_bytes(sealed)))
         except (InvalidToken, msgspec.DecodeError):
@@ -94,6 +102,8 @@ class Sealer:
         return value if now < float(value.get("until") or 0) else None
 
     def _cipher(self) -> MultiFernet:
+        from cryptography.fernet import Fernet, MultiFernet
+
         secrets = self._secrets.all()
         if self._made is None or self._made[0] != secrets:
             # The secrets are long and random, so one round of a hash makes a key of them.

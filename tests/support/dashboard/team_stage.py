@@ -193,7 +193,7 @@ async def team(
         headers["authorization"] = f"Bearer {OWN_TOKEN}"
         return await found(replace(request, headers=headers))
 
-    service = Service(Client(own, user_agent="serinus-dashboard"), clock, random.Random(1))
+    service = Service(Client(own, user_agent="serinus-dashboard"), clock, random.Random(1), for_team=True)
     listening = bound(port)
     bound_to: int = listening.getsockname()[1]
     url = f"http://127.0.0.1:{bound_to}/rollouts"
