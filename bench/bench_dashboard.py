@@ -29,7 +29,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Response, sync_playwright
 
 from serinus.api.resources import BY_KIND, ROLLOUTS
 from serinus.kube.client import Client
@@ -151,11 +151,12 @@ def first_paint(browser: Browser, url: str) -> float:
 
 
 def loaded(page: Page, url: str) -> int:
-    sizes: list[int] = []
-    page.on("response", lambda r: sizes.append(len(r.body())) if r.ok and "stream" not in r.url else None)
+    answers: list[Response] = []
+    page.on("response", answers.append)
     page.goto(url)
     page.wait_for_selector("[data-item]")
-    return sum(sizes)
+    page.remove_listener("response", answers.append)
+    return sum(len(answer.body()) for answer in answers if answer.ok and "stream" not in answer.url)
 
 
 def change(page: Page, kubeconfig: str, number: int) -> float:

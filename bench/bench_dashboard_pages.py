@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from serinus.kube.http.https import HttpsHandler
 
 SECRET = "s" * 40
 SAMPLE_SECONDS = 10.0
+AGAIN_SECONDS = 0.25
 
 
 class _Row(msgspec.Struct):
@@ -54,8 +56,17 @@ class Page:
     focus: str = ""
     messages: dict[str, str] = field(default_factory=dict[str, str])
     complete: asyncio.Event = field(default_factory=asyncio.Event)
+    streams: int = 0
 
     async def follow(self, port: int) -> None:
+        """Until cancelled. A proxy's stream ends after a quarter of an hour, and a browser opens it again."""
+        while True:
+            with suppress(asyncio.IncompleteReadError, ConnectionError):
+                await self._connected(port)
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _connected(self, port: int) -> None:
+        self.streams += 1
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 22)
         query = f"?rollout=default/{self.focus}" if self.focus else ""
         head = f"GET /rollouts/api/ui/v1/stream{query} HTTP/1.1\r\nHost: localhost:{port}\r\n"
@@ -113,6 +124,7 @@ async def loaded(kubeconfig: str, pid: int, port: int, given: argparse.Namespace
         "memory_mb_in_the_first_and_last_minute": [round(max(memory[:6]), 1), round(max(memory[-6:]), 1)],
         "memory_mb_at_most": round(max(memory), 1),
         "lost": lost,
+        "streams_opened": sum(page.streams for page in pages),
         "load_average": os.getloadavg(),
     }
 
@@ -127,6 +139,10 @@ async def changed(kubeconfig: str, pid: int, given: argparse.Namespace) -> tuple
         if now - sampled >= SAMPLE_SECONDS:
             sampled = now
             memory.append(memory_of(pid))
+            if len(memory) % 6 == 1:
+                print(
+                    f"{(now - began) / 60:.0f} min: {memory[-1]:.1f} MB, {written} changes", file=sys.stderr, flush=True
+                )
         if written >= (now - began) * given.rate:
             await asyncio.sleep(0.005)
             continue

@@ -97,7 +97,7 @@ class EventFeed:
                 self._begin_again()
 
     def _begin_again(self) -> None:
-        """What the watch has missed is only in new lists."""
+        """Only new lists have the Events that the watch has missed."""
         self._version = ""
         self._begun.clear()
         for watched in self._watched.values():

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from heapq import nsmallest
+from typing import Any
 
 import msgspec
 
 from serinus.dashboard.journal import Journal
 from serinus.dashboard.packed import packed
-from serinus.dashboard.rows import row, unreadable
+from serinus.dashboard.rows import AT_REST, row, unreadable
 from serinus.dashboard.store import World
 from serinus.kube.informer import Key
 from serinus.view.rollout_info import Surroundings, rollout_info
@@ -86,6 +88,8 @@ class Hub:
     def __init__(self) -> None:
         self.lines: dict[Key, bytes] = {}
         """The list: one packed JSON object for each Rollout."""
+        self._urgent: dict[Key, int] = {}
+        """Urgency of each Rollout that is not at rest."""
         self._journal = Journal()
         self._pages: set[Page] = set()
         self._dirty: set[Key] = set()
@@ -96,6 +100,11 @@ class Hub:
         """Marks the Rollout as changed."""
         self._dirty.add(key)
         self._something.set()
+
+    def clear(self) -> None:
+        """Discards all lines."""
+        self.lines.clear()
+        self._urgent.clear()
 
     def state_changed(self) -> None:
         """Notifies all pages that the state of the view has changed."""
@@ -126,6 +135,11 @@ class Hub:
     def close(self, page: Page) -> None:
         self._pages.discard(page)
 
+    def most_urgent(self, most: int, namespaces: Collection[str]) -> list[Key]:
+        """The first Rollouts of the list in its usual order: by urgency, then by name."""
+        keys = (key for key in self.lines if key[0] in namespaces)
+        return nsmallest(most, keys, key=lambda key: (self._urgent.get(key, AT_REST), key[1], key[0]))
+
     @property
     def quiet(self) -> bool:
         """Whether `lines` contains every reported change."""
@@ -155,14 +169,18 @@ class Hub:
     def _renew(self, world: World, keys: Iterable[Key]) -> None:
         before = self._journal.now
         for key in keys:
-            line = line_of(world, key)
+            made = _row(world, key)
+            line = None if made is None else _packed(made)
             if line == self.lines.get(key):
                 continue
             self._journal.note(key)
-            if line is None:
+            self._urgent.pop(key, None)
+            if made is None or line is None:
                 del self.lines[key]
-            else:
-                self.lines[key] = line
+                continue
+            self.lines[key] = line
+            if (urgency := int(made["urgency"])) != AT_REST:
+                self._urgent[key] = urgency
         if self._journal.full:
             self._journal.tidy(self.lines, min((p.read for p in self._pages if p.focus is None), default=before))
         seen = set(keys)
@@ -176,17 +194,26 @@ class Hub:
 
 def line_of(world: World, key: Key, *, bare: bool = False) -> bytes | None:
     """The packed line; None if there is no such Rollout. `bare`: without the objects around it."""
+    made = _row(world, key, bare=bare)
+    return None if made is None else _packed(made)
+
+
+def _row(world: World, key: Key, *, bare: bool = False) -> dict[str, Any] | None:
     rollout = world.json(key)
     if rollout is None:
         return None
 
-    def make() -> dict[str, object]:
+    def make() -> dict[str, Any]:
         return row(rollout_info(rollout, Surroundings() if bare else world.around(key)), rollout)
 
-    return packed(msgspec.json.encode(shown(make, lambda why: unreadable(*key, why))))
+    return shown(make, lambda why: unreadable(*key, why))
 
 
-def shown(make: Callable[[], dict[str, object]], instead: Callable[[str], dict[str, object]]) -> dict[str, object]:
+def _packed(made: dict[str, Any]) -> bytes:
+    return packed(msgspec.json.encode(made))
+
+
+def shown(make: Callable[[], dict[str, Any]], instead: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
     """The result of `make`; if an object has unexpected content, `instead` with the reason."""
     try:
         return make()

@@ -25,6 +25,9 @@ PODS = 12
 _PERSON = frozenset({wait_reasons.PAUSE_STEP.code, wait_reasons.PAUSED.code, wait_reasons.INCONCLUSIVE.code})
 """Reasons that only a person ends."""
 
+AT_REST = 3
+"""The urgency of a Rollout that needs nothing: neither a person (0 and 1) nor time (2)."""
+
 OFFERS = ("promote", "abort", "retry", "restart")
 """Actions of the list, in display order. A line names those that would have an effect."""
 
@@ -33,13 +36,15 @@ def row(info: RolloutInfo, rollout: Json) -> Json:
     meta = info.metadata
     typed = read(rollout)
     held = reason_from_status(typed.spec, typed.status) if typed else None
+    person = held is not None and held.reason in _PERSON and info.status == "Paused"
     return {
         "ns": str(meta.get("namespace") or ""),
         "name": str(meta.get("name") or ""),
         "status": info.status,
         "icon": icon("Rollout", info.status),
         "message": info.message,
-        "person": held is not None and held.reason in _PERSON and info.status == "Paused",
+        "person": person,
+        "urgency": _urgency(info.status, person=person),
         "since": _since(rollout, held.since if held else None),
         "by": str((rollout.get("writer") or {}).get("manager") or ""),
         "revision": _revision(meta),
@@ -69,6 +74,7 @@ def unreadable(ns: str, name: str, error: str) -> Json:
         "icon": "?",
         "message": f"its fields cannot be read: {error}",
         "person": False,
+        "urgency": 0,
         "since": None,
         "by": "",
         "revision": 0,
@@ -87,6 +93,13 @@ def unreadable(ns: str, name: str, error: str) -> Json:
         "offers": [],
         "sets": [],
     }
+
+
+def _urgency(status: str, *, person: bool) -> int:
+    """How soon a user has to look: 0 failed, 1 waits for approval, 2 under way, 3 nothing to do."""
+    if status in ("Degraded", "Unknown"):
+        return 0
+    return 1 if person else 2 if status == "Progressing" else AT_REST
 
 
 def _since(rollout: Json, waiting: float | None) -> float | None:

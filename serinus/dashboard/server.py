@@ -20,8 +20,9 @@ from serinus.dashboard import argo_api as old_api
 from serinus.dashboard import bodies, job_logs, namespaces
 from serinus.dashboard.access import HEADERS, SAFE, Denied
 from serinus.dashboard.commands import ACTIONS, MovedOn, Refused, Seen
-from serinus.dashboard.files import INDEX, File, files, index
+from serinus.dashboard.files import File, files, index, template
 from serinus.dashboard.hub import PIECE, TooManyPages
+from serinus.dashboard.identity.first_screen import first_screen
 from serinus.dashboard.identity.gate import ASKER, CHANGE, Asker, Gate, viewer_of
 from serinus.dashboard.identity.local_gate import LocalGate
 from serinus.dashboard.identity.shown import Shown
@@ -61,7 +62,7 @@ class Server:
     def __init__(self, service: Service, settings: Settings, gate: Gate | None = None) -> None:
         self.port = 0
         self._service, self._settings, self._root = service, settings, settings.root
-        self._files = files()
+        self._files, self._template = files(), template()
         self._gate = gate or LocalGate(settings, service.owner)
         self._runner: web.AppRunner | None = None
         self._listener: Listener | None = None
@@ -184,8 +185,11 @@ class Server:
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
         values = {"base": f"{self._root}/", "version": serinus.__version__}
-        body = index(self._files[INDEX].body, values, user=viewer_of(request).name)
-        return web.Response(body=body, content_type="text/html", charset="utf-8", headers={"Cache-Control": "no-store"})
+        rest = request.match_info["rest"].strip("/")
+        first = await first_screen(self._service, request[ASKER], rest, request.query)
+        body = index(self._template.body, values, user=viewer_of(request).name, first=first)
+        headers = {"Cache-Control": "no-store", "Content-Security-Policy": self._template.policy}
+        return web.Response(body=body, content_type="text/html", charset="utf-8", headers=headers)
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         ns, _, name = request.query.get("rollout", "").partition("/")

@@ -79,7 +79,7 @@ class Service:
 
     def _forget(self, namespace: str) -> None:
         """Discards all data. The new view covers this namespace, "" for all."""
-        self.hub.lines.clear()
+        self.hub.clear()
         self.world = self._new_world(namespace)
         self.hub.state_changed()
 

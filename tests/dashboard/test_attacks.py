@@ -109,7 +109,7 @@ async def test_every_answer_carries_the_strict_policy() -> None:
     async with serving() as stage:
         for path in (
             "/rollouts/",
-            "/rollouts/static/js/main.js",
+            "/rollouts/static/page.css",
             "/rollouts/api/ui/v1/rollouts",
             "/nowhere",
             "/rollouts/api/x",

@@ -27,7 +27,7 @@ AROUND = (REPLICA_SETS, PODS, EXPERIMENTS, ANALYSIS_RUNS, EVENTS)
 """The kinds of the objects around a Rollout."""
 
 AT_ONCE = 8
-"""Namespaces whose rights are asked for at the same time."""
+"""Namespaces whose rights the dashboard reads at the same time."""
 
 KEPT_OF_ONE = 2
 """Snapshots cached for each user of a team: those of the pages that he looks at."""

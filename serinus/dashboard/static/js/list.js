@@ -3,7 +3,7 @@ import { here, listAddress, rolloutAddress, STATUSES } from "./address.js";
 import { ask, namespaceOf, offersOf } from "./changes.js";
 import { ago, countdown, lasting } from "./clock.js";
 import { el, renderKeyed, toast } from "./dom.js";
-import { keyOf, PART_OF, select, urgency } from "./matching.js";
+import { keyOf, PART_OF, select } from "./matching.js";
 import { badge, copyable, plural, role, weightBar } from "./pieces.js";
 import { favourites, toggleFavourite } from "./preferences.js";
 
@@ -85,7 +85,7 @@ export class List {
   // Of a release: who is where, and what waits.
   #renderHeading({ release }, rows) {
     const states = new Map();
-    for (const row of rows.toSorted((a, b) => urgency(a) - urgency(b))) {
+    for (const row of rows.toSorted((a, b) => a.urgency - b.urgency)) {
       const state = row.person ? "waiting for a person" : row.status;
       states.set(state, (states.get(state) ?? 0) + 1);
     }

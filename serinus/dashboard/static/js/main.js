@@ -1,6 +1,6 @@
 // Puts the page together: the address decides the view, one stream feeds it, the keyboard moves through it.
 import { here } from "./address.js";
-import { ago, now, renewTimes } from "./clock.js";
+import { ago, now, renewTimes, serverSays } from "./clock.js";
 import { el } from "./dom.js";
 import { listen } from "./keys.js";
 import { List } from "./list.js";
@@ -10,6 +10,8 @@ import { RolloutPage } from "./rollout.js";
 import { Stream } from "./stream.js";
 import { World } from "./world.js";
 
+const BETWEEN = 200; // milliseconds between two pictures of a list that is still filling
+
 const main = document.getElementById("main");
 const notice = document.getElementById("notice");
 const namespace = document.getElementById("namespace");
@@ -17,10 +19,12 @@ const world = new World();
 let page = null;
 let feed = null;
 let planned = false;
+let later = null;
+let drawnAt = -Infinity;
 
 const stream = new Stream({
   state: (state) => { world.takeState(state); soon(); },
-  rows: (change) => { world.takeRows(change); soon(); },
+  rows: (change) => soon(world.takeRows(change)),
   rollout: (rollout) => { world.rollout = rollout ?? (world.state.view === "ok" ? null : undefined); soon(); },
 }, () => world.begin(), (reason) => {
   if (!world.lost) world.lostAt = now();
@@ -28,14 +32,19 @@ const stream = new Stream({
   soon();
 });
 
-// Many changes within one frame are one picture.
-function soon() {
-  if (planned) return;
-  planned = true;
-  requestAnimationFrame(() => { planned = false; draw(); });
+// Many changes within one frame are one picture. While thousands of new lines come in, a picture for each frame would take
+// the time of all other work; a change of a line that is there already does not wait for them.
+function soon(more = false) {
+  const frame = () => requestAnimationFrame(() => { planned = false; draw(); });
+  if (more && page instanceof List && !world.whole) later ??= setTimeout(() => { later = null; soon(); }, drawnAt + BETWEEN - performance.now());
+  else if (!planned) {
+    planned = true;
+    frame();
+  }
 }
 
 function draw() {
+  drawnAt = performance.now();
   drawNotice();
   drawNamespaces();
   if (page instanceof List) page.render();
@@ -81,9 +90,20 @@ function route() {
   }
   if (feed !== wanted) {
     feed = wanted;
-    stream.open(wanted);
+    // The first picture comes before the stream, which brings thousands of lines.
+    if (page instanceof List && world.rows.size) requestAnimationFrame(() => setTimeout(() => { if (feed === wanted) stream.open(wanted); }));
+    else stream.open(wanted);
   }
   draw();
+}
+
+// The most urgent lines come with the page.
+function begin() {
+  const first = JSON.parse(document.getElementById("first").textContent);
+  if (!first) return;
+  serverSays(first.state.now);
+  world.takeState(first.state);
+  world.takeRows({ rows: first.rows, gone: [], all: false });
 }
 
 function go(address, replace = false) {
@@ -116,4 +136,5 @@ times.value = preference("times", "relative");
 times.addEventListener("change", () => { prefer("times", times.value); renewTimes(); });
 
 listen({ go, back: () => (here().view === "rollout" ? go(new URL("./", document.baseURI).href) : null) });
+begin();
 route();

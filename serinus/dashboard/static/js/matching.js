@@ -7,19 +7,12 @@ export function keyOf(row) {
 export const PART_OF = "app.kubernetes.io/part-of";
 
 export function needsAttention(row) {
-  return urgency(row) < 2;
-}
-
-// How soon somebody has to look: failed, waits for a person, under way, nothing to do.
-export function urgency(row) {
-  if (row.status === "Degraded" || row.status === "Unknown") return 0;
-  if (row.person) return 1;
-  return row.status === "Progressing" ? 2 : 3;
+  return row.urgency < 2;
 }
 
 // The orders of the list; each falls back to the name.
 const ORDERS = {
-  attention: (a, b) => urgency(a) - urgency(b),
+  attention: (a, b) => a.urgency - b.urgency,
   name: () => 0,
   status: (a, b) => compare(a.status, b.status),
   step: (a, b) => compare(b.step, a.step),

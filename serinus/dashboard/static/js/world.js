@@ -38,7 +38,9 @@ export class World {
     this.lost = "";
   }
 
+  // Whether this brings new lines alone.
   takeRows({ rows, gone, all }) {
+    const more = !gone.length && this.rows.size > 0 && !rows.some((row) => this.rows.has(keyOf(row)));
     for (const row of rows) {
       this.rows.set(keyOf(row), row);
       this.told?.add(keyOf(row));
@@ -49,6 +51,7 @@ export class World {
       this.whole = true;
       this.told = null;
     }
+    return more;
   }
 
   // Why nothing is shown: sentences and commands; null when there is something.
