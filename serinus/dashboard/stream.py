@@ -31,6 +31,9 @@ otherwise, and counts them as memory of the pod."""
 
 UNREAD_SECONDS = 0.02
 
+PIECES = 50
+"""Pieces of the list sent between two looks at the session and the rights."""
+
 READ_SECONDS = 60.0
 """Seconds. A client that reads nothing for this long loses its stream and reconnects."""
 
@@ -99,9 +102,11 @@ async def _send(
 async def _lines(
     request: web.Request, response: web.StreamResponse, service: Service, page: Page, shown: Shown
 ) -> None:
-    """Sends what the page has not received yet, in pieces."""
-    behind = True
-    while behind:
+    """Sends what the page has not received yet, in pieces. A page that stays behind is woken again: its session and rights
+    are checked in between."""
+    behind, pieces = True, 0
+    while behind and pieces < PIECES:
+        pieces += 1
         keys, behind = page.take(), page.behind
         # The first list is complete when the API's first list is read and all its lines are made.
         whole = not (page.complete or behind) and service.world.rollouts.synced.is_set() and service.hub.quiet
@@ -110,6 +115,8 @@ async def _lines(
         page.complete = page.complete or whole
         # No name holds the text while the client reads it: 200 pages that open in one moment wait here together.
         await write(request, response, _rows(*await shown.part(sorted(keys)), whole=whole))
+    if behind:
+        page.wake.set()
 
 
 def _rows(lines: list[bytes], missing: list[Key], *, whole: bool) -> bytes:
