@@ -152,10 +152,14 @@ def first_paint(browser: Browser, url: str) -> float:
 
 def loaded(page: Page, url: str) -> int:
     answers: list[Response] = []
-    page.on("response", answers.append)
+
+    def note(answer: Response) -> None:
+        answers.append(answer)
+
+    page.on("response", note)
     page.goto(url)
     page.wait_for_selector("[data-item]")
-    page.remove_listener("response", answers.append)
+    page.remove_listener("response", note)
     return sum(len(answer.body()) for answer in answers if answer.ok and "stream" not in answer.url)
 
 
