@@ -96,6 +96,8 @@ async def _send(
             await _state(request, response, now, asker)
     elif page.focus_changed:
         page.focus_changed = False
+        # A right that comes back is news even if a change, not the look at the rights, has hidden the Rollout.
+        page.visible = await asker.viewer.sees(page.focus[0])
         await write(request, response, _event(b"rollout", await _focused(service, page.focus, asker.viewer)))
 
 
