@@ -15,6 +15,7 @@ from serinus.controller.cache import Cache
 from serinus.engine.core import references
 from serinus.engine.status.conditions import promoted
 from serinus.kube.informer import Key
+from serinus.routing.registry import routers_of
 from serinus.routing.router import GatewayState
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,13 @@ class GatewayReader:
         """Rollouts that wait -> the state that their last pass had."""
         self._asked = asyncio.Event()
 
-    def known(self, rollout: Rollout) -> GatewayState:
-        """The last state of the Rollout's Services. If it waits for another one, the gateway is read from now on."""
+    def known(self, rollout: Rollout) -> GatewayState | None:
+        """The last state of the Rollout's Services; None if its routers need none.
+
+        If the Rollout waits for another state, the gateway is read from now on.
+        """
+        if not any(used.router.capabilities.reads_gateway for used in routers_of(rollout.spec)):
+            return None
         key, weights = (rollout.metadata.namespace, rollout.metadata.name), rollout.status.canary.weights
         state, shares = self._of(rollout), weights is not None and bool(weights.canary.weight)
         if weights is not None and shares and (weights.verified is not True or promoted(rollout.status)):

@@ -25,7 +25,7 @@ def snapshot(
     now: float,
     *,
     read_back: Callable[[Rollout], dict[str, ReadBack]] | None = None,
-    gateway: Callable[[Rollout], GatewayState] | None = None,
+    gateway: Callable[[Rollout], GatewayState | None] | None = None,
 ) -> Snapshot | None:
     """The snapshot of the Rollout at `now` (seconds since the epoch); None if it is missing or being deleted.
 

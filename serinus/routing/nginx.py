@@ -58,7 +58,7 @@ def stable_ingresses(nginx: NginxRouting) -> tuple[str, ...]:
 class Nginx(Router[NginxRouting]):
     key = "nginx"
     config = NginxRouting
-    capabilities = Capabilities(max_weight=True)
+    capabilities = Capabilities(max_weight=True, reads_gateway=True)
     kinds = (INGRESSES,)
     permissions = (("networking.k8s.io", ("ingresses",), "get list watch create patch"),)
 

@@ -14,6 +14,7 @@ import msgspec
 from serinus.api.rollout import CanaryStrategy, Rollout
 from serinus.api.served_kind import ServedKind
 from serinus.api.validation.findings import Finding, required
+from serinus.api.validation.routing_rules import Capabilities
 from serinus.routing.gateway_state import STATE_WITHIN, in_force, other_servers
 from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic
 from serinus.routing.writes import beside_others, edited, foreign_weights, not_found, twice, weight_reason
@@ -31,6 +32,7 @@ class TraefikRouting(msgspec.Struct, rename="camel", omit_defaults=True):
 class Traefik(Router[TraefikRouting]):
     key = "traefik"
     config = TraefikRouting
+    capabilities = Capabilities(reads_gateway=True)
     kinds = (KIND,)
     permissions = (("traefik.io", ("traefikservices",), "get list watch patch"),)
 

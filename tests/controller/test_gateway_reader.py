@@ -130,3 +130,19 @@ async def test_a_confirmed_weight_stays_confirmed_when_the_controller_starts_aga
     await asyncio.sleep(5)
     assert play.store.get("rollouts", "web")["metadata"]["resourceVersion"] == version, "the status was written"
     assert phase(play) == "Paused"
+
+
+async def test_a_rollout_without_a_router_waits_for_no_gateway(play: Any) -> None:
+    def other(image: str) -> Json:
+        by_pods = rollout(image)
+        del by_pods["spec"]["strategy"]["canary"]["trafficRouting"]
+        return by_pods
+
+    gateway = Gateway(play.store, broken=True)
+    await begin(play)
+    await play.store.put("rollouts", other("blue"))
+    play.controller(None, plan=None, gateway=gateway.states)
+    await play.until(lambda: settled_on(play, "blue"))
+    await play.store.put("rollouts", other("green"))
+    await play.until(lambda: settled_on(play, "green"))
+    assert condition(play) == ("", "")

@@ -33,6 +33,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     """`maxTrafficWeight`; other routers divide 100."""
     verifies: bool = False
     """`route` reports whether the weight is in force. A setWeight step waits for it."""
+    reads_gateway: bool = False
+    """As `verifies`, if the controller reads the gateway (`serinus up`)."""
 
     @classmethod
     def all(cls) -> Capabilities:

@@ -27,7 +27,7 @@ from serinus.engine.core import references
 from serinus.engine.core.plan import Snapshot
 from serinus.engine.status.conditions import TRAFFIC_VERIFIED
 from serinus.routing import registry
-from serinus.routing.router import GatewayState, ReadBack
+from serinus.routing.router import GatewayState, ReadBack, Router
 
 ASKED_PODS = 3
 """Pods whose Events are read. Pods of one version usually have the same trouble."""
@@ -109,7 +109,7 @@ def gather(rollout: Json, now: float) -> Asking:
 
 def _read_back(rollout: Rollout, ingresses: dict[str, Ingress]) -> dict[str, ReadBack] | None:
     """The weights of load balancers as the controller recorded them. Only the controller reads the load balancers."""
-    message = _unconfirmed(rollout, "alb")
+    message = _unconfirmed(rollout, lambda router: router.key == "alb")
     if not message:
         return None
     return {name: ReadBack(one.metadata.resource_version, error=message) for name, one in ingresses.items()}
@@ -117,13 +117,13 @@ def _read_back(rollout: Rollout, ingresses: dict[str, Ingress]) -> dict[str, Rea
 
 def _gateway(rollout: Rollout) -> GatewayState | None:
     """The state of the gateway as the controller recorded it. Only the controller of one machine reads the gateway."""
-    message = _unconfirmed(rollout, "nginx", "traefik")
+    message = _unconfirmed(rollout, lambda router: router.capabilities.reads_gateway)
     return GatewayState(error=message) if message else None
 
 
-def _unconfirmed(rollout: Rollout, *routers: str) -> str:
-    """Why the controller does not count the weight as confirmed; "" for a Rollout without one of these routers."""
-    if all(used.router.key not in routers for used in registry.routers_of(rollout.spec)):
+def _unconfirmed(rollout: Rollout, is_meant: Callable[[Router[Any]], bool]) -> str:
+    """Why the controller does not count the weight as confirmed; "" for a Rollout without such a router."""
+    if not any(is_meant(used.router) for used in registry.routers_of(rollout.spec)):
         return ""
     return next((c.message for c in rollout.status.conditions if c.type == TRAFFIC_VERIFIED), "")
 

@@ -44,7 +44,8 @@ def last_weight(steps: list[CanaryStep], end: int) -> int:
 def _confirmed(builder: PlanBuilder, weight: int) -> bool:
     """Whether each router that can confirm the weight does so. The code that writes the weight adds the wait."""
     asks = builder.context.snapshot.gateway is not None
-    if not asks and not any(used.router.capabilities.verifies for used in routers_of(builder.context.spec)):
+    routers = [used.router.capabilities for used in routers_of(builder.context.spec)]
+    if not any(router.verifies or (asks and router.reads_gateway) for router in routers):
         return True
     weights = builder.status.canary.weights
     return weights is not None and weights.canary.weight == weight and weights.verified is not False
