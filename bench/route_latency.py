@@ -11,20 +11,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import sys
-import tempfile
 from contextlib import AsyncExitStack
-from pathlib import Path
 
-from scale import DEFINITIONS, load_of, percentiles
+from scale import load_of, own_cluster, percentiles
 from scale_load import Load
 from scale_routes import ROUTERS
 
 from tests.support.cluster.binary import NoBinary, binary
 from tests.support.cluster.cluster import Cluster
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.network import NoNetwork, own_network
+from tests.support.cluster.network import NoNetwork
 
 COUNT = 40
 
@@ -52,17 +48,8 @@ async def measure(cluster: Cluster, count: int) -> dict[str, list[float]]:
 def main() -> int:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else COUNT
     try:
-        program = binary()
-        with own_network():
-            directory = Path(tempfile.mkdtemp(prefix="serinus-scale-"))
-            cluster = Cluster(ControlPlane(program, directory), node=False)
-            try:
-                cluster.start()
-                cluster.kubectl("apply", "--server-side", "-f", str(DEFINITIONS))
-                taken = asyncio.run(measure(cluster, count))
-            finally:
-                cluster.stop()
-                shutil.rmtree(directory)
+        with own_cluster(binary(), *ROUTERS) as cluster:
+            taken = asyncio.run(measure(cluster, count))
     except (NoBinary, NoNetwork) as error:
         print(f"route_latency.py: {error}", file=sys.stderr)
         return 1

@@ -23,8 +23,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -230,15 +230,22 @@ def main() -> None:
 
 
 def alone(program: Path, count: int, router: str, seconds: float | None) -> dict[str, Any]:
-    """Measures on a control plane of its own, with the definitions of all routers."""
+    """Measures on a control plane of its own."""
+    with own_cluster(program, router) as cluster:
+        return asyncio.run(measure(cluster, count, router, seconds))
+
+
+@contextmanager
+def own_cluster(program: Path, *routers: str) -> Generator[Cluster]:
+    """A control plane without a node in a network of its own, with the definitions of all routers if one of these needs them."""
     with own_network():
         directory = Path(tempfile.mkdtemp(prefix="serinus-scale-"))
         cluster = Cluster(ControlPlane(program, directory), node=False)
         try:
             cluster.start()
-            if router not in ("nginx", "alb"):
+            if not {"nginx", "alb"}.issuperset(routers):
                 cluster.kubectl("apply", "--server-side", "-f", str(DEFINITIONS))
-            return asyncio.run(measure(cluster, count, router, seconds))
+            yield cluster
         finally:
             cluster.stop()
             shutil.rmtree(directory)

@@ -12,21 +12,17 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
-from scale import DEFINITIONS, SCALE_DOWN_SECONDS, calm, idle, load_of, meter_of, option, restart
+from scale import SCALE_DOWN_SECONDS, calm, idle, load_of, meter_of, option, own_cluster, restart
 from scale_load import Load
 from scale_routes import ROUTERS
 
 from tests.support.cluster.binary import NoBinary, binary
 from tests.support.cluster.cluster import Cluster
-from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.network import NoNetwork, own_network
+from tests.support.cluster.network import NoNetwork
 
 BATCH = 250
 """Rollouts that are created before the next ones wait for them."""
@@ -100,18 +96,8 @@ def main() -> None:
     minutes, router = float(option(words, "--minutes") or "inf"), option(words, "--router") or "nginx"
     count, releases = [*(int(word.replace(",", "")) for word in words), *(10_000, 500)[len(words) :]]
     try:
-        program = binary()
-        with own_network():
-            directory = Path(tempfile.mkdtemp(prefix="serinus-scale-"))
-            cluster = Cluster(ControlPlane(program, directory), node=False)
-            try:
-                cluster.start()
-                if router not in ("nginx", "alb"):
-                    cluster.kubectl("apply", "--server-side", "-f", str(DEFINITIONS))
-                print(json.dumps(asyncio.run(measure(cluster, count, releases, router, 60 * minutes))), flush=True)
-            finally:
-                cluster.stop()
-                shutil.rmtree(directory)
+        with own_cluster(binary(), router) as cluster:
+            print(json.dumps(asyncio.run(measure(cluster, count, releases, router, 60 * minutes))), flush=True)
     except (NoBinary, NoNetwork) as error:
         print(f"scale_settled.py: {error}", file=sys.stderr)
         sys.exit(1)
