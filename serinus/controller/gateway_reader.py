@@ -48,8 +48,8 @@ class GatewayReader:
         if not any(used.router.capabilities.reads_gateway for used in routers_of(rollout.spec)):
             return None
         key, weights = (rollout.metadata.namespace, rollout.metadata.name), rollout.status.canary.weights
-        state, shares = self._of(rollout), weights is not None and bool(weights.canary.weight)
-        if weights is not None and shares and (weights.verified is not True or promoted(rollout.status)):
+        state = self._of(rollout)
+        if weights and weights.canary.weight and (weights.verified is not True or promoted(rollout.status)):
             self._waiting[key] = state
             self._asked.set()
         else:

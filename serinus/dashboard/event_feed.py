@@ -21,7 +21,7 @@ from serinus.api.resources import EVENTS
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError, Gone
-from serinus.kube.informer import FIRST_DELAY, LONGEST_DELAY, STEADY, WATCH_SECONDS, Key
+from serinus.kube.informer import STEADY, WATCH_SECONDS, Key, delay_after
 
 OF_ROLLOUTS = "involvedObject.kind=Rollout"
 
@@ -122,7 +122,7 @@ class EventFeed:
                     failed = True  # a Rollout of a namespace without the right must not hold up the others
             failures = failures + 1 if failed else 0
             if failed:
-                await self._rest(failures)
+                await asyncio.sleep(delay_after(failures, self._rng))
                 self._unlisted.set()
 
     async def _list_one(self, key: Key) -> None:
@@ -153,7 +153,7 @@ class EventFeed:
                 pass  # the page says by other watches that the API server does not answer
             failures = 0 if self._clock.now() - opened >= STEADY else failures + 1
             if failures > 1:
-                await self._rest(failures)
+                await asyncio.sleep(delay_after(failures, self._rng))
 
     async def _follow(self) -> None:
         changes = self._client.watch(
@@ -183,10 +183,6 @@ class EventFeed:
         else:
             watched.events[name] = event
         self._changed(key)
-
-    async def _rest(self, failures: int) -> None:
-        longest = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(failures - 1, 20))
-        await asyncio.sleep(longest * (0.5 + 0.5 * self._rng.random()))
 
 
 def _read(raw: msgspec.Raw) -> KeptEvent | None:

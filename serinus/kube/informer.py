@@ -320,8 +320,13 @@ class Informer(Generic[T]):
                 fn()
 
     async def _rest(self, failures: int, retry_after: float | None) -> None:
-        longest = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(max(failures - 1, 0), 20))
-        await asyncio.sleep(max(longest * (0.5 + 0.5 * self._rng.random()), retry_after or 0.0))
+        await asyncio.sleep(max(delay_after(failures, self._rng), retry_after or 0.0))
+
+
+def delay_after(failures: int, rng: Random) -> float:
+    """Seconds before the next list or watch after so many failures in a row: doubling, with jitter."""
+    longest = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(max(failures - 1, 0), 20))
+    return longest * (0.5 + 0.5 * rng.random())
 
 
 def meta(obj: Any) -> ObjectMeta:
